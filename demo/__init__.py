@@ -1,0 +1,1 @@
+"""The demonstration page and its sample films; nothing imports it."""

@@ -1,0 +1,1 @@
+"""Film in, film out: pictures, time and ffmpeg; never torch, never colour."""

@@ -1,0 +1,1 @@
+"""Teaching a network: data, how film degrades, losses, the loop."""
