@@ -62,7 +62,7 @@ class Interrupted(FilmError):
 
 
 def printable(text: object) -> str:
-    """Return `text` with every character that could steer a terminal, or is no character at all, escaped.
+    r"""Return `text` with every character that could steer a terminal, or is no character at all, escaped.
 
     Names and tags come from files that others wrote: an escape sequence in them must not reach a terminal, and a
     line end must not turn one message into two. Bytes that were not UTF-8 (surrogates) come out as `\\udcXX`.
