@@ -1,0 +1,57 @@
+"""How the command speaks on a terminal: text, with a bar that moves while the film is restored."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
+from rich.text import Text
+
+from streams.errors import printable
+from vidcolor.cli.voice import Voice
+from vidcolor.watch import Report
+
+
+class SpeedColumn(ProgressColumn):
+    """Pictures a second."""
+
+    def render(self, task: Task) -> Text:
+        """The speed over the last seconds, nothing while it is unknown."""
+        return Text(f"{task.speed:.1f} fps" if task.speed else "", style="progress.data.speed")
+
+
+class BarVoice(Voice):
+    """Text, with a moving bar (pictures, speed, time to go; only the first two where the length is unknown)."""
+
+    def __init__(self, verbose: bool = False) -> None:
+        super().__init__(verbose=verbose)
+        columns = (BarColumn(), MofNCompleteColumn(), SpeedColumn(), TimeRemainingColumn(compact=True))
+        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._moving = False
+
+    def started(self, total: int | None, about: int | None = None) -> None:
+        """Show the bar."""
+        super().started(total, about)
+        self._bar.add_task("", total=total or about)
+        self._bar.start()
+        self._moving = True
+
+    def progressed(self, frame: int) -> None:
+        """Move it."""
+        self._bar.update(self._bar.task_ids[0], completed=frame)
+
+    def write(self, line: str) -> None:
+        """A line, above the bar if it moves."""
+        if self._moving:
+            self._bar.console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
+        else:
+            super().write(line)
+
+    def finished(self, report: Report) -> None:
+        """Take the bar away, say the end."""
+        self.close()
+        super().finished(report)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._moving = False
+        self._bar.stop()

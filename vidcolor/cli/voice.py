@@ -1,0 +1,166 @@
+"""How the command speaks: sentences on stderr, as text, as JSON lines, or with a moving bar; data on stdout."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from streams.errors import printable
+from vidcolor.watch import Report, Watcher
+
+QUIETEST = 0.06  # seconds between two progress lines: at most twenty a second
+HEARTBEAT = 0.5  # seconds after which a line comes though nothing was finished (an encoder's last pictures take long)
+
+
+class Voice(Watcher):
+    """Speaks text: warnings and errors always, the rest unless told to be quiet."""
+
+    def __init__(self, quiet: bool = False, verbose: bool = False, closing: bool = True) -> None:
+        self.quiet = quiet
+        self.verbose = verbose
+        self.closing = closing
+        self._begun = time.monotonic()
+
+    @staticmethod
+    def early(words: Sequence[str]) -> Voice:
+        """The voice for errors in the command line itself, before it is understood."""
+        pairs = zip(words, words[1:], strict=False)
+        return JsonVoice() if "--progress=json" in words or ("--progress", "json") in pairs else Voice()
+
+    @staticmethod
+    def for_run(args: argparse.Namespace) -> Voice:
+        """The voice that a parsed command line asks for."""
+        progress = getattr(args, "progress", "none")
+        quiet, verbose = bool(getattr(args, "quiet", False)), bool(getattr(args, "verbose", False))
+        if progress == "json":
+            return JsonVoice()
+        if progress == "auto" and not quiet and sys.stderr is not None and sys.stderr.isatty():
+            from vidcolor.cli.bar import BarVoice  # only here: rich is not for free
+
+            return BarVoice(verbose=verbose)
+        return Voice(quiet, verbose, closing=progress == "auto")
+
+    def data(self, line: str) -> None:
+        """A line of data, to stdout."""
+        print(line, file=sys.stdout)  # noqa: T201 - this is the room that prints
+
+    def write(self, line: str) -> None:
+        """A line to stderr, with everything escaped that could steer a terminal."""
+        print(printable(line), file=sys.stderr, flush=True)  # noqa: T201
+
+    def error(self, sentence: str, code: int) -> None:
+        """Why the run ends."""
+        del code
+        self.write(f"vidcolor: error: {sentence}")
+
+    def warned(self, text: str) -> None:
+        """Something could not be carried over, or was damaged."""
+        self.write(f"vidcolor: warning: {text}")
+
+    def noted(self, text: str) -> None:
+        """A detail, with -v."""
+        if self.verbose:
+            self.write(f"vidcolor: {text}")
+
+    def plan(self, lines: Sequence[str], total: int | None) -> None:
+        """What a dry run would do."""
+        del total
+        for line in () if self.quiet else lines:
+            self.write(f"vidcolor: {line}")
+
+    def kept(self, output: str) -> None:
+        """The output is there already and stays."""
+        if not self.quiet:
+            self.write(f"vidcolor: {output} is there already and was kept")
+
+    def started(self, total: int | None, about: int | None = None) -> None:
+        """Note when the work began."""
+        del total, about
+        self._begun = time.monotonic()
+
+    def finished(self, report: Report) -> None:
+        """One closing line."""
+        if self.closing and not self.quiet:
+            rate = report.frames / max(time.monotonic() - self._begun, 1e-3)
+            where = report.output or "stdout"
+            self.write(f"vidcolor: {where}: {report.frames} pictures, {rate:.1f} a second")
+
+    def close(self) -> None:
+        """Stop whatever moves."""
+
+
+class JsonVoice(Voice):
+    """Speaks one JSON object a line, and nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._total: int | None = None
+        self._frame = 0
+        self._told = (-1, 0.0)  # the frame last told, and when
+        self._over = threading.Event()
+
+    def event(self, name: str, **values: object) -> None:
+        """Write one object."""
+        print(json.dumps({"event": name, **values}), file=sys.stderr, flush=True)  # noqa: T201
+
+    def error(self, sentence: str, code: int) -> None:
+        """Why the run ends."""
+        self.event("error", message=printable(sentence), code=code)
+
+    def warned(self, text: str) -> None:
+        """Something could not be carried over, or was damaged."""
+        self.event("warning", message=printable(text))
+
+    def noted(self, text: str) -> None:
+        """Details have no form here."""
+
+    def plan(self, lines: Sequence[str], total: int | None) -> None:
+        """What a dry run would do."""
+        self.event("start", total=total, resumed_from=0, plan=[printable(line) for line in lines])
+
+    def kept(self, output: str) -> None:
+        """The output is there already and stays."""
+        self.event("done", frame=0, output=output, kept=True)
+
+    def started(self, total: int | None, about: int | None = None) -> None:
+        """Say how much there is, and begin the heartbeat."""
+        super().started(total, about)
+        self._total = total
+        self.event("start", total=total, resumed_from=0)
+        threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+
+    def progressed(self, frame: int) -> None:
+        """Say how far it is, not too often."""
+        with self._lock:
+            self._frame = frame
+            if self._told[0] < 0 or time.monotonic() - self._told[1] >= QUIETEST:
+                self._tell()
+
+    def finished(self, report: Report) -> None:
+        """Say the last picture and the end."""
+        self.close()
+        with self._lock:
+            self._frame = report.frames
+            if self._told[0] != report.frames:
+                self._tell()
+        self.event("done", frame=report.frames, output=str(report.output or "-"))
+
+    def close(self) -> None:
+        """End the heartbeat."""
+        self._over.set()
+
+    def _tell(self) -> None:
+        now = time.monotonic()
+        rate = round(self._frame / max(now - self._begun, 1e-3), 2)
+        self.event("progress", frame=self._frame, total=self._total, fps=rate)
+        self._told = (self._frame, now)
+
+    def _beat(self) -> None:
+        while not self._over.wait(HEARTBEAT):
+            with self._lock:
+                if self._told[0] >= 0 and time.monotonic() - self._told[1] >= HEARTBEAT and not self._over.is_set():
+                    self._tell()

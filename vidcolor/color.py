@@ -1,0 +1,217 @@
+"""Colour as numbers: sRGB, CIE Lab, luma, and the in-gamut ab bins; pure functions on tensors that know no files or film.
+
+Conventions, with their sources:
+
+* sRGB transfer curve and primaries: IEC 61966-2-1. White is the sum of the matrix rows (D65, 2 degrees), so that greys have
+  a* = b* = 0 exactly.
+* CIE Lab: CIE 15, with the exact fractions 216/24389 and 24389/27 for the linear part.
+* Luma coefficients: ITU-R BT.601, BT.709, BT.2020 (non-constant luminance).
+* ab bins, soft encoding, class rebalancing, annealed mean: Zhang, Isola, Efros, "Colorful Image Colorization", ECCV 2016.
+
+Colour tensors carry their channels in dimension -3: (..., 3, H, W) for RGB and Lab, (..., 2, H, W) for ab, (..., 1, H, W)
+for one-channel planes.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import torch
+from torch import Tensor
+
+LUMA = {"bt601": (0.299, 0.587, 0.114), "bt709": (0.2126, 0.7152, 0.0722), "bt2020": (0.2627, 0.678, 0.0593)}
+"""Weights of R', G', B' in luma Y', by matrix."""
+
+_XYZ_FROM_RGB = (
+    (0.4124564, 0.3575761, 0.1804375),
+    (0.2126729, 0.7151522, 0.0721750),
+    (0.0193339, 0.1191920, 0.9503041),
+)
+_EPSILON = 216 / 24389
+_KAPPA = 24389 / 27
+
+
+@cache
+def _matrices(dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """White-normalised XYZ from linear RGB, and its inverse."""
+    forward = torch.tensor(_XYZ_FROM_RGB, dtype=torch.float64)
+    forward = forward / forward.sum(1, keepdim=True)
+    return forward.to(dtype), torch.linalg.inv(forward).to(dtype)
+
+
+def _mix(matrix: Tensor, planes: Tensor) -> Tensor:
+    """Apply a 3x3 matrix to the channels of (..., 3, H, W)."""
+    return torch.einsum("ij,...jhw->...ihw", matrix.to(planes.device), planes)
+
+
+def linear_from_srgb(value: Tensor) -> Tensor:
+    """Undo the sRGB curve; values outside 0..1 follow the odd extension of the curve.
+
+    Shape and dtype are kept; 0..1 in, 0..1 out.
+    """
+    size = value.abs()
+    curved = ((size + 0.055) / 1.055).clamp_min(0).pow(2.4)
+    return torch.where(size <= 0.04045, size / 12.92, curved) * value.sign()
+
+
+def srgb_from_linear(value: Tensor) -> Tensor:
+    """Apply the sRGB curve; values outside 0..1 follow the odd extension of the curve. Shape and dtype are kept."""
+    size = value.abs()
+    curved = 1.055 * size.clamp_min(1e-9).pow(1 / 2.4) - 0.055
+    return torch.where(size <= 0.04045 / 12.92, size * 12.92, curved) * value.sign()
+
+
+def _squeeze(ratio: Tensor) -> Tensor:
+    """CIE's f(t)."""
+    return torch.where(ratio > _EPSILON, ratio.clamp_min(_EPSILON).pow(1 / 3), (_KAPPA * ratio + 16) / 116)
+
+
+def _stretch(value: Tensor) -> Tensor:
+    """The inverse of f(t)."""
+    return torch.where(value > 6 / 29, value**3, (116 * value - 16) / _KAPPA)
+
+
+def lab_from_rgb(rgb: Tensor) -> Tensor:
+    """CIE Lab of sRGB.
+
+    Args:
+        rgb: (..., 3, H, W), gamma-encoded, 0..1.
+
+    Returns:
+        (..., 3, H, W): L* in 0..100, a* and b* in Lab units.
+    """
+    forward, _ = _matrices(rgb.dtype)
+    x, y, z = _squeeze(_mix(forward, linear_from_srgb(rgb))).unbind(-3)
+    return torch.stack((116 * y - 16, 500 * (x - y), 200 * (y - z)), -3)
+
+
+def rgb_from_lab(lab: Tensor) -> Tensor:
+    """Gamma-encoded sRGB of CIE Lab, not clipped: (..., 3, H, W) to (..., 3, H, W)."""
+    lightness, a, b = lab.unbind(-3)
+    y = (lightness + 16) / 116
+    ratios = _stretch(torch.stack((y + a / 500, y, y - b / 200), -3))
+    _, inverse = _matrices(lab.dtype)
+    return srgb_from_linear(_mix(inverse, ratios))
+
+
+def luma_from_rgb(rgb: Tensor, matrix: str = "bt709") -> Tensor:
+    """Luma Y' of gamma-encoded RGB: (..., 3, H, W) to (..., 1, H, W)."""
+    weights = torch.tensor(LUMA[matrix], dtype=rgb.dtype, device=rgb.device)
+    return torch.einsum("c,...chw->...hw", weights, rgb).unsqueeze(-3)
+
+
+def lightness_from_luma(luma: Tensor) -> Tensor:
+    """L* (0..100) of the grey whose luma is given (0..1); for a grey, R' = G' = B' = Y' whatever the matrix."""
+    return 116 * _squeeze(linear_from_srgb(luma)) - 16
+
+
+def rgb_at_luma(ab: Tensor, luma: Tensor, matrix: str = "bt709", steps: int = 4) -> Tensor:
+    """The colour that has the given a*, b* *and* the given luma, desaturated where the RGB cube cannot hold it.
+
+    Lightness is not luma: pure blue has L* 32, its grey only 5.5. Whoever takes the colour at the grey's own L* shifts
+    the film's tones, so L* is solved here such that luma is exactly the grey's (a secant-free fixed point in L*; four
+    steps leave less than 0.1 code value). What is out of the cube moves towards grey along constant luma, never clipped.
+
+    Args:
+        ab: (..., 2, H, W) Lab units.
+        luma: (..., 1, H, W) in 0..1.
+        matrix: whose luma it is: a key of LUMA.
+        steps: fixed-point steps.
+
+    Returns:
+        (..., 3, H, W) gamma-encoded RGB in 0..1 whose luma by that matrix is ``luma``.
+    """
+    wanted = lightness_from_luma(luma)
+    lightness = wanted
+    for _ in range(steps):
+        rgb = rgb_from_lab(torch.cat((lightness, ab), -3))
+        got = lightness_from_luma(luma_from_rgb(rgb, matrix))
+        lightness = (lightness + wanted - got).clamp(0, 100)
+    rgb = rgb_from_lab(torch.cat((lightness, ab), -3))
+    return fit_in_cube(rgb - luma_from_rgb(rgb, matrix), luma)
+
+
+def fit_in_cube(chroma: Tensor, luma: Tensor) -> Tensor:
+    """Add zero-luma colour differences to a luma, shrunk as far as the RGB cube demands.
+
+    Args:
+        chroma: (..., 3, H, W): R'-Y', G'-Y', B'-Y'.
+        luma: (..., 1, H, W) in 0..1.
+
+    Returns:
+        (..., 3, H, W) in 0..1, of exactly that luma.
+    """
+    room = torch.where(chroma > 0, 1 - luma, luma)
+    scale = (room / chroma.abs().clamp_min(1e-6)).amin(-3, keepdim=True).clamp(0, 1)
+    return luma + chroma * scale
+
+
+def chroma_from_rgb(rgb: Tensor, matrix: str = "bt709") -> Tensor:
+    """Cb and Cr (each -0.5..0.5) of gamma-encoded RGB: (..., 3, H, W) to (..., 2, H, W)."""
+    red, _, blue = LUMA[matrix]
+    luma = luma_from_rgb(rgb, matrix)
+    cb = (rgb[..., 2:3, :, :] - luma) / (2 * (1 - blue))
+    cr = (rgb[..., 0:1, :, :] - luma) / (2 * (1 - red))
+    return torch.cat((cb, cr), -3)
+
+
+@dataclass(frozen=True, slots=True)
+class AbBins:
+    """The in-gamut ab classes.
+
+    Attributes:
+        centers: (Q, 2) a*, b* of each class.
+        prior: (Q,) smoothed share of natural pixels in each class, sum 1.
+        nearest: (256, 256, 5) the five classes nearest to each whole a* + 128, b* + 128, the nearest first.
+        closeness: (256, 256, 5) their Gaussian weights (sigma 5), sum 1.
+    """
+
+    centers: Tensor
+    prior: Tensor
+    nearest: Tensor
+    closeness: Tensor
+
+    def rebalancing(self, strength: float = 0.5) -> Tensor:
+        """(Q,) class weights 1 / ((1 - strength) p + strength / Q), scaled so that their mean under the prior is 1."""
+        count = len(self.prior)
+        weights = 1 / ((1 - strength) * self.prior + strength / count)
+        return weights / (self.prior * weights).sum()
+
+    def encode(self, ab: Tensor) -> tuple[Tensor, Tensor]:
+        """Soft classes of true colours.
+
+        Args:
+            ab: (N, 2, H, W).
+
+        Returns:
+            classes (N, 5, H, W) and their weights (N, 5, H, W), the nearest class first.
+        """
+        cell = (ab + 128.5).floor().long().clamp(0, 255)
+        index = cell[:, 0] * 256 + cell[:, 1]
+        nearest = self.nearest.view(-1, 5)[index]
+        closeness = self.closeness.view(-1, 5)[index]
+        return nearest.permute(0, 3, 1, 2), closeness.permute(0, 3, 1, 2)
+
+
+@cache
+def ab_bins() -> AbBins:
+    """The 313 classes at grid 10 with their prior (read once from the package)."""
+    table = json.loads(files("vidcolor.data").joinpath("ab_bins.json").read_text())
+    centers = torch.tensor(table["bins"], dtype=torch.float32)
+    whole = torch.arange(-128, 128, dtype=torch.float32)
+    grid = torch.stack(torch.meshgrid(whole, whole, indexing="ij"), -1).view(-1, 2)
+    distance, nearest = torch.cdist(grid, centers).topk(5, largest=False)
+    closeness = torch.softmax(-(distance**2) / (2 * 5.0**2), -1)
+    prior = torch.tensor(table["prior"], dtype=torch.float32)
+    return AbBins(centers, prior, nearest.view(256, 256, 5), closeness.view(256, 256, 5))
+
+
+def annealed_mean(logits: Tensor, centers: Tensor, temperature: float = 0.38) -> Tensor:
+    """Between mean (T = 1) and mode (T to 0) of the class distribution: (N, Q, H, W) logits to (N, 2, H, W) ab."""
+    # classes last: that is how channels_last memory lies, and softmax over a strided dimension costs four times as much
+    with torch.autocast(logits.device.type, enabled=False):  # half-precision colours would be a whole Lab unit apart
+        share = torch.softmax(logits.permute(0, 2, 3, 1).float() / temperature, -1)
+        return (share @ centers.to(share)).permute(0, 3, 1, 2)

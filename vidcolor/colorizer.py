@@ -1,0 +1,70 @@
+"""The contract that every network meets: light and memory in, colour and memory out; nothing here knows files or film."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from vidcolor.memory import State
+
+__all__ = ["Colorizer", "Spec", "State"]
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What the world must know of a network before it may be fed.
+
+    Attributes:
+        name: as the zoo lists it.
+        side: long side, in pixels, that it was trained to see.
+        stride: height and width of its input must be multiples of this.
+        scale: its colours come out at 1/scale of the input's height and width.
+        licence: of the weights.
+        needs_state: False for networks that look at single pictures.
+    """
+
+    name: str
+    side: int
+    stride: int
+    scale: int
+    licence: str
+    needs_state: bool
+
+
+class Colorizer(nn.Module, ABC):
+    """A network that gives light its colour.
+
+    A network's attributes do not change while it colours: what it remembers is an argument and a result, so that two
+    films may share one network and a film may be stopped and taken up anywhere.
+    """
+
+    spec: Spec
+
+    def start(self, batch: int = 1) -> State:
+        """The memory before a shot's first frame: nothing."""
+        del batch
+        return State()
+
+    @abstractmethod
+    def forward(self, light: Tensor, state: State, condition: Tensor | None = None) -> tuple[Tensor, State]:
+        """Colour T consecutive frames of one shot.
+
+        Args:
+            light: (T, 1, H, W), L*/100 in 0..1, H and W multiples of ``spec.stride``; or (T, B, 1, H, W) for B films.
+            state: from ``start`` at a shot's first frame, else what the frame before returned.
+            condition: (3,) or (B, 3): shares of red, green and blue in what the film stock saw; None when unknown.
+
+        Returns:
+            ab (T, 2, H/scale, W/scale), CIE Lab a*, b* (with B: (T, B, 2, ...)), and the next state.
+        """
+
+    def guide(self, state: State, light: Tensor, ab: Tensor, mask: Tensor) -> State:
+        """Take in a coloured key frame where the mask is 1; a network that cannot be guided forgets it."""
+        del light, ab, mask
+        return state
+
+    def fold(self) -> Colorizer:
+        """Make the network ready for inference (batch norm folded into convolutions); in place, returns itself."""
+        return self.eval()

@@ -1,0 +1,1 @@
+"""Tables and weights that travel with the package."""

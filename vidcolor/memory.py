@@ -1,0 +1,92 @@
+"""What a network remembers from frame to frame: the ConvLSTM cell, and the State that carries it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from einops import rearrange
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A network's memory after some frames of one shot; opaque to everyone but the network that made it.
+
+    Equal after the same frames, whatever batches they came in. ``State()`` remembers nothing.
+    """
+
+    tensors: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def clone(self) -> State:
+        """A copy that shares no memory."""
+        return State({name: tensor.clone() for name, tensor in self.tensors.items()})
+
+    def detach(self) -> State:
+        """The same values without their history (truncated back-propagation)."""
+        return State({name: tensor.detach() for name, tensor in self.tensors.items()})
+
+    def equal(self, other: State) -> bool:
+        """Same names, same values, bit for bit."""
+        mine, theirs = self.tensors, other.tensors
+        return mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+    def save(self, path: Path) -> None:
+        """Write as safetensors."""
+        save_file({name: tensor.contiguous() for name, tensor in self.tensors.items()}, path)
+
+    @classmethod
+    def load(cls, path: Path) -> State:
+        """Read what ``save`` wrote."""
+        return cls(load_file(path))
+
+
+class ConvLSTM(nn.Module):
+    """Long short-term memory whose gates are 3x3 convolutions (Shi et al., NeurIPS 2015).
+
+    It lives on the first ``channels`` of a feature map and passes the others by untouched. What it remembers is *added*
+    through a projection that begins at zero, so that a fresh cell changes nothing and a network trained on single
+    pictures may be given a memory later.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.gates = nn.Conv2d(2 * channels, 4 * channels, 3, padding=1)
+        self.out = nn.Conv2d(channels, channels, 1)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
+        with torch.no_grad():  # forget slowly until taught otherwise (Jozefowicz et al., 2015)
+            self.gates.bias[channels : 2 * channels] = 1.0  # type: ignore[index]
+
+    def step(self, seen: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+        """One frame: (B, channels, H, W) each; returns the new hidden and cell."""
+        gates = self.gates(torch.cat((seen, hidden), 1))
+        write, keep, show, new = gates.chunk(4, 1)
+        cell = keep.sigmoid() * cell + write.sigmoid() * new.tanh()
+        return show.sigmoid() * cell.tanh(), cell
+
+    def forward(self, features: Tensor, state: Mapping[str, Tensor], name: str) -> tuple[Tensor, dict[str, Tensor]]:
+        """Step through T frames.
+
+        Args:
+            features: (T, B, C, H, W), C at least ``channels``.
+            state: holds ``name.hidden`` and ``name.cell``, (B, channels, H, W) each, or neither (nothing remembered).
+            name: under which the memory stands in the state.
+
+        Returns:
+            features of the same shape, and this cell's part of the next state.
+        """
+        seen, rest = features[:, :, : self.channels], features[:, :, self.channels :]
+        empty = torch.zeros_like(seen[0])
+        hidden, cell = state.get(f"{name}.hidden", empty), state.get(f"{name}.cell", empty)
+        shown = []
+        for frame in seen:
+            hidden, cell = self.step(frame, hidden, cell)
+            shown.append(hidden)
+        remembered = self.out(rearrange(torch.stack(shown), "t b c h w -> (t b) c h w"))
+        remembered = rearrange(remembered, "(t b) c h w -> t b c h w", t=len(features))
+        return torch.cat((seen + remembered, rest), 2), {f"{name}.hidden": hidden, f"{name}.cell": cell}

@@ -1,0 +1,161 @@
+"""The main network: a ResNet-18 encoder, ConvLSTM memories at 1/16 and 1/8, and classification over ab bins.
+
+Sources: He et al., CVPR 2016 (encoder); Shi et al., NeurIPS 2015 (ConvLSTM); Zhang, Isola, Efros, ECCV 2016 (ab classes,
+annealed mean); Yu, Koltun, ICLR 2016 (dilated context); Teed, Deng, ECCV 2020 (convex up-sampling).
+
+Differences from them: the encoder sees one channel and keeps ImageNet's batch norm folded; memories are residual and live
+on part of the channels; convex up-sampling enlarges ab, not flow, guided by the light itself.
+"""
+
+from __future__ import annotations
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from vidcolor.color import ab_bins, annealed_mean
+from vidcolor.colorizer import Colorizer, Spec, State
+from vidcolor.memory import ConvLSTM
+
+
+class Block(nn.Module):
+    """ResNet's basic block with its batch norm folded away."""
+
+    def __init__(self, into: int, out: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(into, out, 3, stride, 1)
+        self.conv2 = nn.Conv2d(out, out, 3, 1, 1)
+        self.downsample = nn.Sequential(nn.Conv2d(into, out, 1, stride)) if stride > 1 else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, into, H, W) to (N, out, H/stride, W/stride)."""
+        kept = self.downsample(x)
+        return F.relu_(self.conv2(F.relu_(self.conv1(x))) + kept)
+
+
+class ConvNormRelu(nn.Module):
+    """3x3 convolution, batch norm that folds, ReLU."""
+
+    def __init__(self, into: int, out: int, dilation: int = 1) -> None:
+        super().__init__()
+        self.conv: nn.Module = nn.Conv2d(into, out, 3, padding=dilation, dilation=dilation, bias=False)
+        self.norm: nn.Module = nn.BatchNorm2d(out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, into, H, W) to (N, out, H, W)."""
+        return F.relu_(self.norm(self.conv(x)))
+
+    def fold(self) -> None:
+        """Merge the norm into the convolution."""
+        if isinstance(self.norm, nn.BatchNorm2d) and isinstance(self.conv, nn.Conv2d):
+            self.conv, self.norm = fuse_conv_bn_eval(self.conv, self.norm), nn.Identity()
+
+
+def _stage(into: int, out: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(Block(into, out, stride), Block(out, out))
+
+
+class Reel(Colorizer):
+    """Light to colour, with memory."""
+
+    spec = Spec("reel", side=256, stride=16, scale=2, licence="MIT", needs_state=True)
+    temperature = 0.38
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 64, 7, 2, 3)
+        self.layer1, self.layer2, self.layer3 = _stage(64, 64, 1), _stage(64, 128, 2), _stage(128, 256, 2)
+        self.context = nn.ModuleList(ConvNormRelu(256, 256, d) for d in (1, 2, 4))
+        self.world = nn.Linear(256, 256)
+        self.stock = nn.Linear(3, 256, bias=False)
+        self.memory16 = ConvLSTM(96)
+        self.narrow = nn.Conv2d(256, 128, 1)
+        self.fuse8 = ConvNormRelu(256, 128)
+        self.memory8 = ConvLSTM(48)
+        self.fuse4 = ConvNormRelu(192, 96)
+        self.refine4 = ConvNormRelu(96, 96)
+        self.classes = nn.Conv2d(96, 313, 1)
+        self.blend = nn.Conv2d(96 + 16, 4 * 9, 3, padding=1)
+        self.centers: Tensor
+        self.register_buffer("centers", ab_bins().centers.clone(), persistent=False)
+
+    def forward(self, light: Tensor, state: State, condition: Tensor | None = None) -> tuple[Tensor, State]:
+        """See Colorizer.forward."""
+        logits, features, next_state = self.classify(light, state, condition)
+        ab = self.enlarge(annealed_mean(logits, self.centers, self.temperature), features, light)
+        ab = rearrange(ab, "(t b) c h w -> t b c h w", t=len(light))
+        return (ab[:, 0] if light.ndim == 4 else ab), next_state
+
+    def classify(self, light: Tensor, state: State, condition: Tensor | None) -> tuple[Tensor, Tensor, State]:
+        """Class scores (T*B, 313, H/4, W/4), the features behind them (T*B, 96, H/4, W/4), and the next state."""
+        frames, time = _flat(light), len(light)
+        quarter = F.max_pool2d(F.relu_(self.conv1((frames - 0.449) / 0.226)), 3, 2, 1)
+        quarter = self.layer1(quarter)
+        eighth = self.layer2(quarter)
+        deep = self._understand(self.layer3(eighth), condition)
+        deep, kept16 = self.memory16(_unflat(deep, time), state.tensors, "memory16")
+        up8 = F.interpolate(self.narrow(_flat(deep)), scale_factor=2.0, mode="nearest")
+        fused = self.fuse8(torch.cat((up8, eighth), 1))
+        fused, kept8 = self.memory8(_unflat(fused, time), state.tensors, "memory8")
+        up4 = F.interpolate(_flat(fused), scale_factor=2.0, mode="bilinear", align_corners=False)
+        features = self.refine4(self.fuse4(torch.cat((up4, quarter), 1)))
+        return self.classes(features), features, State({**kept16, **kept8})
+
+    def _understand(self, deep: Tensor, condition: Tensor | None) -> Tensor:
+        """Context, near and whole, and what is known of the film stock: (N, 256, h, w) to the same."""
+        whole = self.world(deep.mean((2, 3)))
+        if condition is not None:
+            known = condition.to(whole).reshape(-1, 3)
+            whole = whole + self.stock(known.repeat(len(whole) // len(known), 1))
+        for layer in self.context:
+            deep = deep + layer(deep + whole[:, :, None, None])
+        return deep
+
+    def enlarge(self, ab: Tensor, features: Tensor, light: Tensor) -> Tensor:
+        """Quarter-size ab to half size, each new pixel a learned mean of its 3x3 neighbours (so never a new colour)."""
+        guide = rearrange(_flat(light), "n 1 (h y) (w x) -> n (y x) h w", y=4, x=4)
+        weights = self.blend(torch.cat((features, guide.to(features)), 1)).float()
+        weights = rearrange(weights, "n (s k) h w -> n s k h w", k=9).softmax(2)
+        near = F.unfold(F.pad(ab, (1, 1, 1, 1), mode="replicate"), 3)
+        near = rearrange(near, "n (c k) (h w) -> n c k h w", k=9, w=ab.shape[-1])
+        mixed = (weights.unsqueeze(1) * near.unsqueeze(2)).sum(3)
+        return rearrange(mixed, "n c (y x) h w -> n c (h y) (w x)", y=2)
+
+    def fold(self) -> Reel:
+        """Fold batch norm; for inference only."""
+        self.eval()
+        for module in self.modules():
+            if isinstance(module, ConvNormRelu):
+                module.fold()
+        return self
+
+    def start_from_imagenet(self, weights: dict[str, Tensor]) -> None:
+        """Take the encoder from a ResNet-18 (to layer3) with folded batch norm, its RGB summed to one light channel.
+
+        Raises:
+            KeyError: a tensor is missing.
+        """
+        mine = self.state_dict()
+        std, mean = torch.tensor([0.229, 0.224, 0.225]), torch.tensor([0.485, 0.456, 0.406])
+        for name, tensor in weights.items():
+            if name != "conv1.weight" and name != "conv1.bias":
+                mine[name].copy_(tensor)
+        rgb = weights["conv1.weight"].float() / std[None, :, None, None]
+        grey = rgb.sum(1, keepdim=True)
+        shift = (rgb * mean[None, :, None, None]).sum((1, 2, 3))
+        mine["conv1.weight"].copy_(0.226 * grey)
+        mine["conv1.bias"].copy_(weights["conv1.bias"].float() - shift + 0.449 * grey.sum((1, 2, 3)))
+
+
+
+
+def _flat(x: Tensor) -> Tensor:
+    """(T, B, C, H, W) or (T, C, H, W) to (T*B, C, H, W)."""
+    return x.flatten(0, 1) if x.ndim == 5 else x
+
+
+def _unflat(x: Tensor, time: int) -> Tensor:
+    """(T*B, C, H, W) to (T, B, C, H, W)."""
+    return rearrange(x, "(t b) c h w -> t b c h w", t=time)

@@ -1,0 +1,106 @@
+"""What may be asked of a restoration: one frozen object, each field one flag; knows neither torch nor film."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from streams.errors import UsageError, printable
+
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+DEFAULT_MODEL = "reel"
+LONGEST_SIDE = 4096  # the network sees no more than this: memory grows with the square
+MOST_BATCH = 1024
+MOST_SATURATION = 4.0
+
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?")
+_CLOCK = re.compile(r"(?:(?:(\d{1,4}):)?([0-5]?\d):)?(\d{1,9}(?:\.\d*)?|\.\d+)", re.ASCII)
+_SCIENTIFIC = re.compile(r"(?:\d{1,9}(?:\.\d*)?|\.\d+)[eE][+-]?\d{1,2}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a film is to be restored.
+
+    Attributes:
+        model: a name of the zoo, or a path to a safetensors file.
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+        precision: "auto", "fp32", "bf16" or "fp16".
+        side: long side, in pixels, of the picture that the network sees; None = as it was trained.
+        batch: most frames to a step; None = by device. The colours do not depend on it.
+        saturation: multiplies the chroma; 0 = neutral.
+        start: seconds; pictures before it are left out.
+        stop: seconds; pictures from it on are left out.
+        strict: end the run where there would be a warning.
+        overwrite: an output that is there already is replaced, once the new one is whole.
+        codec, crf, preset: of the encoder; None = what the container and the picture ask for.
+        lossless: every luma value of the output equals the input's.
+        format: what is written to a pipe: "y4m", "nut", "matroska" or "rawvideo".
+        ffmpeg: path to an ffmpeg; None = the first good one.
+
+    Raises:
+        UsageError: a value that makes no sense.
+    """
+
+    model: str = DEFAULT_MODEL
+    device: str = "auto"
+    precision: str = "auto"
+    side: int | None = None
+    batch: int | None = None
+    saturation: float = 1.0
+    start: Fraction | None = None
+    stop: Fraction | None = None
+    strict: bool = False
+    overwrite: bool = False
+    codec: str | None = None
+    crf: int | None = None
+    preset: str | None = None
+    lossless: bool = False
+    format: str | None = None
+    ffmpeg: str | None = None
+
+    def __post_init__(self) -> None:
+        _demand(bool(self.model), "--model needs a name or a file")
+        _demand(bool(_DEVICE.fullmatch(self.device)), f"--device {printable(self.device)}: auto, cpu, cuda, cuda:N, mps")
+        _demand(self.precision in PRECISIONS, f"--precision {printable(self.precision)}: {', '.join(PRECISIONS)}")
+        _demand(_within(self.side, LONGEST_SIDE), f"--side {self.side}: 1 to {LONGEST_SIDE} pixels")
+        _demand(_within(self.batch, MOST_BATCH), f"--batch {self.batch}: 1 to {MOST_BATCH} frames")
+        _demand(
+            math.isfinite(self.saturation) and 0 <= self.saturation <= MOST_SATURATION,
+            f"--saturation {self.saturation}: 0 to {MOST_SATURATION:g}",
+        )
+        self._check_times()
+
+    def _check_times(self) -> None:
+        _demand(self.start is None or self.start >= 0, f"--start {self.start}: a time before the film")
+        _demand(self.stop is None or self.stop > 0, f"--stop {self.stop}: nothing lies before it")
+        if self.start is not None and self.stop is not None:
+            _demand(self.start < self.stop, f"--stop {self.stop} does not come after --start {self.start}")
+
+
+def parse_time(text: str) -> Fraction:
+    """Read a time: seconds (`12.5`, `1e2`) or a clock (`1:02.5`, `1:00:00`), exactly.
+
+    Raises:
+        UsageError: the text is no time.
+    """
+    if _SCIENTIFIC.fullmatch(text):
+        return Fraction(text)
+    parts = _CLOCK.fullmatch(text)
+    if parts is None:
+        raise UsageError(f"'{printable(text)}' is no time: give seconds (12.5) or a clock (1:02.5)")
+    hours, minutes, seconds = parts.groups()
+    if minutes is not None and Fraction(seconds) >= 60:
+        raise UsageError(f"'{printable(text)}' is no time: 60 seconds make a minute")
+    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + Fraction(seconds)
+
+
+def _demand(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise UsageError(otherwise)
+
+
+def _within(value: int | None, most: int) -> bool:
+    return value is None or 1 <= value <= most

@@ -1,0 +1,107 @@
+"""The network at work on a film: batches in, pictures with chroma out; carries the memory and drops it at a cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from numpy import ndarray
+from torch import Tensor
+
+from streams.errors import ModelError
+from streams.formats import PictureFormat
+from streams.shots import Batch
+from streams.source import Frame
+from vidcolor.memory import State
+from vidcolor.planes import ChromaMaker
+from vidcolor.zoo import LoadedModel
+
+OVERFLOW = "the network overflowed in half precision: the film goes on in fp32"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A frame and its colours: chroma planes at the size and depth of the coded format."""
+
+    frame: Frame
+    cb: ndarray
+    cr: ndarray
+
+
+class Painter:
+    """Colours the batches of one film, shot after shot.
+
+    On a CPU the network runs one frame a step: no slower there, and the colours then cannot depend on how the film
+    was cut into batches, since every product is summed over the same shapes.
+    """
+
+    def __init__(self, model: LoadedModel, maker: ChromaMaker, source: PictureFormat, warn: Callable[[str], None]) -> None:
+        self._model = model
+        self._maker = maker
+        self._source = source
+        self._warn = warn
+        self._limit = 1 if model.place.device.type == "cpu" else 0  # frames a step; 0 = the whole batch
+
+    def paint(self, batches: Iterable[Batch]) -> Iterator[Picture]:
+        """Colour all batches.
+
+        Raises:
+            ModelError: a colour that is not finite, or no memory for even a single frame.
+        """
+        state = self._model.colorizer.start()
+        for batch in batches:
+            if batch.begins_shot:
+                state = self._model.colorizer.start()
+            light = self._maker.small_to_light(batch.small, self._source)
+            ab, state = self._colour(light, state)
+            planes = self._maker.chroma(ab, batch.small)
+            for frame, (cb, cr) in zip(batch.frames, planes, strict=True):
+                yield Picture(frame, cb, cr)
+
+    def _colour(self, light: Tensor, state: State) -> tuple[Tensor, State]:
+        ab, after = self._steps(light, state)
+        if _finite(ab, after):
+            return ab, after
+        if self._model.place.precision == "fp32":
+            raise ModelError("the network gave colours that are not finite numbers: its weights are damaged")
+        self._model = self._model.in_fp32()
+        self._warn(OVERFLOW)
+        return self._colour(light, State({name: tensor.float() for name, tensor in state.tensors.items()}))
+
+    def _steps(self, light: Tensor, state: State) -> tuple[Tensor, State]:
+        """All frames of a batch, in as many steps as memory asks for."""
+        colours, rest = [], light
+        while len(rest):
+            step = rest[: self._limit or len(rest)]
+            try:
+                with torch.inference_mode():
+                    ab, state = self._model.colorizer(step, state)
+            except torch.OutOfMemoryError as error:
+                self._halve(len(step), error)
+                continue
+            colours.append(ab)
+            rest = rest[len(step) :]
+        return torch.cat(colours), state
+
+    def _halve(self, tried: int, error: BaseException) -> None:
+        if tried == 1:
+            raise ModelError("the device has no memory for a single frame: try a smaller --side, or --device cpu") from error
+        self._limit = tried // 2
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def network_size(size: tuple[int, int], side: int, stride: int) -> tuple[int, int]:
+    """Height and width at which the network sees a picture: its shape, long side `side`, multiples of `stride`."""
+    height, width = size
+    unit = side / max(height, width)
+    return _to_stride(height * unit, stride), _to_stride(width * unit, stride)
+
+
+def _to_stride(length: float, stride: int) -> int:
+    return max(1, round(length / stride)) * stride
+
+
+def _finite(ab: Tensor, state: State) -> bool:
+    return all(bool(torch.isfinite(tensor).all()) for tensor in (ab, *state.tensors.values()))
