@@ -1,4 +1,4 @@
-"""How a run is stopped from outside: pulled once, heard at the next picture, and at once by what must be cleared away."""
+"""How a run is stopped from outside: heard at the next picture, and at once by what must be cleared away."""
 
 from __future__ import annotations
 

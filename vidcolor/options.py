@@ -63,7 +63,9 @@ class Options:
 
     def __post_init__(self) -> None:
         _demand(bool(self.model), "--model needs a name or a file")
-        _demand(bool(_DEVICE.fullmatch(self.device)), f"--device {printable(self.device)}: auto, cpu, cuda, cuda:N, mps")
+        _demand(
+            bool(_DEVICE.fullmatch(self.device)), f"--device {printable(self.device)}: auto, cpu, cuda, cuda:N, mps"
+        )
         _demand(self.precision in PRECISIONS, f"--precision {printable(self.precision)}: {', '.join(PRECISIONS)}")
         _demand(_within(self.side, LONGEST_SIDE), f"--side {self.side}: 1 to {LONGEST_SIDE} pixels")
         _demand(_within(self.batch, MOST_BATCH), f"--batch {self.batch}: 1 to {MOST_BATCH} frames")

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
-from numpy import ndarray
 from torch import Tensor
 
 from streams.errors import ModelError
@@ -14,10 +13,12 @@ from streams.formats import PictureFormat
 from streams.shots import Batch
 from streams.source import Frame
 from vidcolor.memory import State
-from vidcolor.planes import ChromaMaker
+from vidcolor.planes import ChromaMaker, Plane
 from vidcolor.zoo import LoadedModel
 
 OVERFLOW = "the network overflowed in half precision: the film goes on in fp32"
+NOT_FINITE = "the network gave colours that are not finite numbers: its weights are damaged"
+NO_MEMORY = "the device has no memory for a single picture: try a smaller --side, or --device cpu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,8 @@ class Picture:
     """A frame and its colours: chroma planes at the size and depth of the coded format."""
 
     frame: Frame
-    cb: ndarray
-    cr: ndarray
+    cb: Plane
+    cr: Plane
 
 
 class Painter:
@@ -36,7 +37,9 @@ class Painter:
     was cut into batches, since every product is summed over the same shapes.
     """
 
-    def __init__(self, model: LoadedModel, maker: ChromaMaker, source: PictureFormat, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self, model: LoadedModel, maker: ChromaMaker, source: PictureFormat, warn: Callable[[str], None]
+    ) -> None:
         self._model = model
         self._maker = maker
         self._source = source
@@ -55,7 +58,7 @@ class Painter:
                 state = self._model.colorizer.start()
             light = self._maker.small_to_light(batch.small, self._source)
             ab, state = self._colour(light, state)
-            planes = self._maker.chroma(ab, batch.small)
+            planes = self._maker.chroma(ab, batch.small, self._source)
             for frame, (cb, cr) in zip(batch.frames, planes, strict=True):
                 yield Picture(frame, cb, cr)
 
@@ -64,43 +67,36 @@ class Painter:
         if _finite(ab, after):
             return ab, after
         if self._model.place.precision == "fp32":
-            raise ModelError("the network gave colours that are not finite numbers: its weights are damaged")
+            raise ModelError(NOT_FINITE)
         self._model = self._model.in_fp32()
         self._warn(OVERFLOW)
         return self._colour(light, State({name: tensor.float() for name, tensor in state.tensors.items()}))
 
     def _steps(self, light: Tensor, state: State) -> tuple[Tensor, State]:
         """All frames of a batch, in as many steps as memory asks for."""
-        colours, rest = [], light
+        kind = next(self._model.colorizer.parameters())
+        colours, rest = [], light.to(kind.device, kind.dtype)
         while len(rest):
             step = rest[: self._limit or len(rest)]
             try:
                 with torch.inference_mode():
                     ab, state = self._model.colorizer(step, state)
-            except torch.OutOfMemoryError as error:
+            except RuntimeError as error:
                 self._halve(len(step), error)
                 continue
             colours.append(ab)
             rest = rest[len(step) :]
         return torch.cat(colours), state
 
-    def _halve(self, tried: int, error: BaseException) -> None:
+    def _halve(self, tried: int, error: RuntimeError) -> None:
+        """Take fewer frames a step from now on, if it was memory that failed."""
+        if not isinstance(error, torch.cuda.OutOfMemoryError) and "allocate" not in str(error):
+            raise error
         if tried == 1:
-            raise ModelError("the device has no memory for a single frame: try a smaller --side, or --device cpu") from error
+            raise ModelError(NO_MEMORY) from error
         self._limit = tried // 2
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-
-
-def network_size(size: tuple[int, int], side: int, stride: int) -> tuple[int, int]:
-    """Height and width at which the network sees a picture: its shape, long side `side`, multiples of `stride`."""
-    height, width = size
-    unit = side / max(height, width)
-    return _to_stride(height * unit, stride), _to_stride(width * unit, stride)
-
-
-def _to_stride(length: float, stride: int) -> int:
-    return max(1, round(length / stride)) * stride
 
 
 def _finite(ab: Tensor, state: State) -> bool:

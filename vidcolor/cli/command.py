@@ -32,7 +32,9 @@ def build_parser() -> Parser:
     """The parser of all commands."""
     parser = Parser(prog="vidcolor", description="Restores black-and-white film in colour.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"vidcolor {__version__}")
-    parsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
+    parsers = parser.add_subparsers(
+        title="commands", metavar="COMMAND", dest="command_name", required=True, parser_class=Parser
+    )
     for command in COMMANDS:
         command.add(parsers)
     return parser

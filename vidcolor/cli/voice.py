@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+
 from streams.errors import printable
 from vidcolor.watch import Report, Watcher
 

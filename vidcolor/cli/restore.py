@@ -1,0 +1,135 @@
+"""`vidcolor restore INPUT`: a black-and-white film in, the same film in colour out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from streams.errors import OutputError, UsageError, printable
+from vidcolor.brake import Brake
+from vidcolor.cli.voice import Voice
+from vidcolor.options import PRECISIONS, Options, parse_time
+
+if TYPE_CHECKING:
+    from vidcolor.restore import Job
+
+FORMATS = ("y4m", "nut", "matroska", "rawvideo")
+PIPE = "-"
+
+
+def add(parsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Put the command on the list."""
+    text = "restore a black-and-white film, or a picture, in colour"
+    parser = parsers.add_parser("restore", help=text, description=text, allow_abbrev=False)
+    parser.add_argument("input", metavar="INPUT", help="a film or a picture; - reads a film from stdin")
+    _add_output(parser)
+    _add_network(parser)
+    _add_encoder(parser)
+    _add_speech(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("output")
+    group.add_argument("-o", "--output", metavar="OUTPUT", help="- writes to stdout (default: old.color.mp4)")
+    group.add_argument("-y", "--yes", action="store_true", help="replace an output that is there already")
+    group.add_argument("-n", "--no", action="store_true", help="keep an output that is there already, and do nothing")
+    group.add_argument("--format", choices=FORMATS, help="what is written to stdout")
+    group.add_argument(
+        "--start", type=_time, metavar="T", help="leave out what comes before (12.5 or 1:02.5; default: none)"
+    )
+    group.add_argument("--stop", type=_time, metavar="T", help="leave out what comes from there on (default: end)")
+    group.add_argument("--strict", action="store_true", help="end with an error where there would be a warning")
+    group.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+
+
+def _add_network(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("colour")
+    base = Options()
+    group.add_argument("--model", metavar="NAME|FILE", help=f"see `vidcolor models` (default: {base.model})")
+    group.add_argument("--device", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
+    group.add_argument("--precision", choices=PRECISIONS, help="of the network's arithmetic (default: auto)")
+    group.add_argument("--side", type=int, metavar="N", help="long side of what the network sees (default: as trained)")
+    group.add_argument("--batch", type=int, metavar="N", help="most pictures a step (default: 4 on a CPU, 16 on a GPU)")
+    group.add_argument("--saturation", type=float, metavar="X", help="multiplies the colours, 0 to 4 (default: 1)")
+
+
+def _add_encoder(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("encoder")
+    group.add_argument("--codec", metavar="NAME", help="of the pictures (default: what the container holds best)")
+    group.add_argument("--crf", type=int, metavar="N", help="quality, less is better (default: by codec)")
+    group.add_argument("--preset", metavar="NAME", help="speed against size (default: by codec)")
+    group.add_argument("--lossless", action="store_true", help="keep every luma value exactly")
+    group.add_argument("--ffmpeg", metavar="PATH", help="the ffmpeg to use (default: $VIDCOLOR_FFMPEG, or a good one)")
+
+
+def _add_speech(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("messages")
+    loud = group.add_mutually_exclusive_group()
+    loud.add_argument("-q", "--quiet", action="store_true", help="say nothing but warnings and errors")
+    loud.add_argument("-v", "--verbose", action="store_true", help="say more: streams, codec, model, device")
+    group.add_argument(
+        "--progress",
+        choices=("auto", "none", "json"),
+        default="auto",
+        help="auto shows a bar on a terminal; json writes one object a line (default: auto)",
+    )
+
+
+def run(args: argparse.Namespace, voice: Voice, brake: Brake) -> int:
+    """Restore the film."""
+    options = _options(args)
+    if args.yes and args.no:
+        raise UsageError("-y and -n contradict each other")
+    if not args.dry_run:
+        _warm()
+    from vidcolor.restore import prepare, run_job
+
+    with prepare(_place(args.input), args.output and _place(args.output), options) as job:
+        if job.occupied and not args.yes:
+            if args.no:
+                voice.kept(str(job.output))
+                return 0
+            _ask(job, voice)
+        if args.dry_run:
+            voice.plan(job.describe(), job.total)
+        else:
+            run_job(job, voice, brake)
+    return 0
+
+
+def _options(args: argparse.Namespace) -> Options:
+    """The options that were given; those that were not keep their defaults."""
+    names = Options.__dataclass_fields__
+    given = {name: value for name, value in vars(args).items() if name in names and value not in (None, False)}
+    return Options(**given)
+
+
+def _place(word: str) -> Path | str:
+    return PIPE if word == PIPE else Path(word)
+
+
+def _time(text: str) -> object:
+    try:
+        return parse_time(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _warm() -> None:
+    """Load torch while the input is looked at: both take their time, and on two cores together no longer than one."""
+    threading.Thread(target=import_module, args=("vidcolor.painter",), name="warm", daemon=True).start()
+
+
+def _ask(job: Job, voice: Voice) -> None:
+    there = f"{printable(job.output)} is there already"
+    if sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty() and not voice.quiet:
+        sys.stderr.write(f"vidcolor: {there}: replace it? [y/N] ")
+        sys.stderr.flush()
+        if sys.stdin.readline().strip().lower() in ("y", "yes"):
+            return
+    raise OutputError(f"{there}: -y replaces it, -n keeps it")
