@@ -1,0 +1,130 @@
+"""The light of a decoded picture as an array: a view where luma lies in memory as it is, arithmetic where it does not.
+
+Views are the decoder's own reference pictures. They come out read-only here: whoever wrote into one would change
+the pictures that follow.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.plane import VideoPlane
+from numpy.typing import NDArray
+
+from streams.formats import Packed, PictureFormat, PixelLayout, luma_weights, pixel_layout
+
+Plane = NDArray[np.unsignedinteger[Any]]
+
+_RGB_ORDER = re.compile(r"([rgba0]{3,4})(?:24|48|64)?(?:le|be)?")
+_GBR_PLANES = "gbra"
+_ONE = 1 << 16
+
+
+def luma_of(frame: VideoFrame, fmt: PictureFormat) -> Plane:
+    """Return luma, (height, width) uint8 or uint16, the very code values that were decoded.
+
+    RGB, palette and 1-bit pictures have no luma plane: theirs is calculated with `fmt.matrix`, full range, and lies
+    within 0.51 code value of the exact one. The frame must be stored as `fmt` says.
+    """
+    layout = pixel_layout(fmt.pixels)
+    if layout.kind == "rgb":
+        return _weighed(_rgb_channels(frame, layout), fmt)
+    if layout.kind == "palette":
+        return _weighed(_palette(frame), fmt)[_rows(frame.planes[0], np.uint8)[:, : fmt.width]]
+    if layout.name.startswith("mono"):
+        return _bits(frame, fmt)
+    if layout.packed:
+        return _packed_luma(frame, fmt, layout, layout.packed)
+    return _sampled(_rows(frame.planes[0], _word(layout))[:, : fmt.width], layout)
+
+
+def alpha_of(frame: VideoFrame, fmt: PictureFormat) -> Plane | None:
+    """Return opacity, (height, width) at luma's depth, or None where the format has none."""
+    if not fmt.has_alpha:
+        return None
+    layout = pixel_layout(fmt.pixels)
+    if layout.kind == "rgb":
+        return _rgb_channels(frame, layout)["a"]
+    if layout.kind == "palette":
+        return _palette(frame)["a"][_rows(frame.planes[0], np.uint8)[:, : fmt.width]]
+    if layout.packed and layout.packed.alpha_word is not None:
+        words = _rows(frame.planes[0], _word(layout))
+        alpha = words[:, layout.packed.alpha_word :: layout.packed.group_words][:, : fmt.width]
+        return _sampled(np.ascontiguousarray(alpha), layout)
+    return _sampled(_rows(frame.planes[3], _word(layout))[:, : fmt.width], layout)
+
+
+def _word(layout: PixelLayout) -> np.dtype[np.unsignedinteger[Any]]:
+    size = layout.packed.word_bytes if layout.packed else 1 + (layout.depth > 8)
+    return np.dtype(f"{'>' if layout.big_endian else '<'}u{size}")
+
+
+def _rows(plane: VideoPlane, dtype: np.dtype[np.unsignedinteger[Any]] | type[np.uint8]) -> Plane:
+    """View a plane with its padding, (height, words a line); lines that run upwards are turned."""
+    words = np.frombuffer(plane, dtype).reshape(plane.height, -1)  # type: ignore[call-overload]
+    rows: Plane = words if plane.line_size >= 0 else words[::-1]
+    rows.setflags(write=False)
+    return rows
+
+
+def _sampled(samples: Plane, layout: PixelLayout) -> Plane:
+    """Bring samples to their lowest bits and the machine's own byte order; a view where they are so already."""
+    native: Plane = samples.astype(np.uint16) if layout.big_endian and layout.depth > 8 else samples
+    return native >> np.uint16(layout.shift) if layout.shift else native
+
+
+def _packed_luma(frame: VideoFrame, fmt: PictureFormat, layout: PixelLayout, packed: Packed) -> Plane:
+    words = _rows(frame.planes[0], _word(layout))
+    if packed.word_bytes == 4:
+        return ((words >> packed.shift) & ((1 << layout.depth) - 1)).astype(np.uint16)[:, : fmt.width]
+    if len(packed.luma_words) == 1:
+        luma = words[:, packed.luma_words[0] :: packed.group_words]
+    else:
+        groups = words[:, : words.shape[1] // packed.group_words * packed.group_words]
+        luma = groups.reshape(fmt.height, -1, packed.group_words)[:, :, packed.luma_words].reshape(fmt.height, -1)
+    return _sampled(np.ascontiguousarray(luma[:, : fmt.width]), layout)
+
+
+def _bits(frame: VideoFrame, fmt: PictureFormat) -> Plane:
+    """Unpack 1-bit pictures: a set bit is white in monob, black in monow."""
+    bits = np.unpackbits(_rows(frame.planes[0], np.uint8), axis=1)[:, : fmt.width]
+    white: Plane = (bits == (fmt.pixels == "monob")).astype(np.uint8)
+    return white * np.uint8(255)
+
+
+def _palette(frame: VideoFrame) -> Mapping[str, Plane]:
+    """Split a palette, 256 words 0xAARRGGBB in the machine's byte order, into channels of shape (256,)."""
+    entries = np.frombuffer(frame.planes[1], np.uint32)  # type: ignore[call-overload]
+    return {
+        name: ((entries >> shift) & 0xFF).astype(np.uint8) for name, shift in zip("argb", (24, 16, 8, 0), strict=True)
+    }
+
+
+def _rgb_channels(frame: VideoFrame, layout: PixelLayout) -> Mapping[str, Plane]:
+    """Return channels by name, (height, width) each: views of packed 8- and 16-bit or planar pictures."""
+    order = _RGB_ORDER.fullmatch(layout.name)
+    if order:
+        words = _rows(frame.planes[0], _word(layout))[:, : frame.width * len(order[1])]
+        pixels = words.reshape(frame.height, frame.width, -1)
+        return {name: _sampled(pixels[:, :, i], layout) for i, name in enumerate(order[1])}
+    if not layout.name.startswith("gbr"):
+        # Rare packings (RGB 5:6:5, 3:3:2, 10 bits in 32, XYZ of digital cinema): swscale spreads them into planes.
+        frame = frame.reformat(format="gbrp" if layout.depth == 8 else f"gbrp{layout.depth}le")
+        layout = pixel_layout(frame.format.name)
+    planes = zip(_GBR_PLANES, frame.planes, strict=False)
+    return {name: _sampled(_rows(plane, _word(layout))[:, : frame.width], layout) for name, plane in planes}
+
+
+def _weighed(channels: Mapping[str, Plane], fmt: PictureFormat) -> Plane:
+    """Weigh R'G'B' into full-range luma of the same depth, in whole numbers, halves rounded up."""
+    red, _, blue = (round(weight * _ONE) for weight in luma_weights(fmt.matrix))
+    # 16-bit samples times weights that sum to 2^16, and the half, stay just below 2^32.
+    luma = channels["r"].astype(np.uint32) * np.uint32(red)
+    luma += channels["g"].astype(np.uint32) * np.uint32(_ONE - red - blue)
+    luma += channels["b"].astype(np.uint32) * np.uint32(blue)
+    luma += np.uint32(_ONE // 2)
+    return (luma >> np.uint32(16)).astype(np.uint8 if fmt.depth == 8 else np.uint16)
