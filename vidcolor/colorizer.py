@@ -1,4 +1,4 @@
-"""The contract that every network meets: light and memory in, colour and memory out; nothing here knows files or film."""
+"""The contract that every network meets: light and memory in, colour and memory out; knows no files and no film."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """The main network: a ResNet-18 encoder, ConvLSTM memories at 1/16 and 1/8, and classification over ab bins.
 
-Sources: He et al., CVPR 2016 (encoder); Shi et al., NeurIPS 2015 (ConvLSTM); Zhang, Isola, Efros, ECCV 2016 (ab classes,
-annealed mean); Yu, Koltun, ICLR 2016 (dilated context); Teed, Deng, ECCV 2020 (convex up-sampling).
+Sources: He et al., CVPR 2016 (encoder); Shi et al., NeurIPS 2015 (ConvLSTM); Zhang, Isola, Efros, ECCV 2016 (ab
+classes, annealed mean); Yu, Koltun, ICLR 2016 (dilated context); Teed, Deng, ECCV 2020 (convex up-sampling).
 
-Differences from them: the encoder sees one channel and keeps ImageNet's batch norm folded; memories are residual and live
-on part of the channels; convex up-sampling enlarges ab, not flow, guided by the light itself.
+Differences from them: the encoder sees one channel and keeps ImageNet's batch norm folded; memories are residual and
+live on part of the channels; convex up-sampling enlarges ab, not flow, guided by the light itself.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Reel(Colorizer):
 
     def classify(self, light: Tensor, state: State, condition: Tensor | None) -> tuple[Tensor, Tensor, State]:
         """Class scores (T*B, 313, H/4, W/4), the features behind them (T*B, 96, H/4, W/4), and the next state."""
-        frames, time = _flat(light), len(light)
+        frames, time = _flat(light).to(self.conv1.weight), len(light)
         quarter = F.max_pool2d(F.relu_(self.conv1((frames - 0.449) / 0.226)), 3, 2, 1)
         quarter = self.layer1(quarter)
         eighth = self.layer2(quarter)
@@ -116,11 +116,11 @@ class Reel(Colorizer):
     def enlarge(self, ab: Tensor, features: Tensor, light: Tensor) -> Tensor:
         """Quarter-size ab to half size, each new pixel a learned mean of its 3x3 neighbours (so never a new colour)."""
         guide = rearrange(_flat(light), "n 1 (h y) (w x) -> n (y x) h w", y=4, x=4)
-        weights = self.blend(torch.cat((features, guide.to(features)), 1)).float()
+        weights: Tensor = self.blend(torch.cat((features, guide.to(features)), 1)).float()
         weights = rearrange(weights, "n (s k) h w -> n s k h w", k=9).softmax(2)
         near = F.unfold(F.pad(ab, (1, 1, 1, 1), mode="replicate"), 3)
         near = rearrange(near, "n (c k) (h w) -> n c k h w", k=9, w=ab.shape[-1])
-        mixed = (weights.unsqueeze(1) * near.unsqueeze(2)).sum(3)
+        mixed: Tensor = (weights.unsqueeze(1) * near.unsqueeze(2)).sum(3)
         return rearrange(mixed, "n c (y x) h w -> n c (h y) (w x)", y=2)
 
     def fold(self) -> Reel:
@@ -147,8 +147,6 @@ class Reel(Colorizer):
         shift = (rgb * mean[None, :, None, None]).sum((1, 2, 3))
         mine["conv1.weight"].copy_(0.226 * grey)
         mine["conv1.bias"].copy_(weights["conv1.bias"].float() - shift + 0.449 * grey.sum((1, 2, 3)))
-
-
 
 
 def _flat(x: Tensor) -> Tensor:

@@ -33,7 +33,9 @@ def moving_pictures(store: Store, random: torch.Generator, size: tuple[int, int]
         still = torch.from_numpy(np.array(store.clip(index)[0])).permute(2, 0, 1).float()[None] / 255
         path = _camera(still.shape[-2:], size, random, time)
         grid = F.affine_grid(path, [time, 3, *size], align_corners=False)
-        clips.append(F.grid_sample(still.expand(time, -1, -1, -1), grid, padding_mode="reflection", align_corners=False))
+        clips.append(
+            F.grid_sample(still.expand(time, -1, -1, -1), grid, padding_mode="reflection", align_corners=False)
+        )
         maps.append(path)
     return Sample(torch.stack(clips), torch.stack(maps))
 
@@ -70,13 +72,12 @@ def _camera(still: torch.Size, size: tuple[int, int], random: torch.Generator, t
 
 
 def clips(store: Store, random: torch.Generator, size: tuple[int, int], batch: int, time: int) -> Sample:
-    """Crops of real clips: (batch, time) consecutive frames of ``size`` (h, w); clips too short are played to and fro."""
+    """Crops of real clips: (batch, time) consecutive frames of ``size`` (h, w); short clips are played to and fro."""
     rows = []
     for index in torch.randint(len(store), (batch,), generator=random).tolist():
         frames, height, width = (int(v) for v in store.shapes[index])
         first = int(torch.randint(max(1, frames - time + 1), (), generator=random))
         film = torch.from_numpy(np.array(store.clip(index, first, min(time, frames - first)))).permute(0, 3, 1, 2)
-        window = (min(height, size[0]), min(width, size[1]))
         scale = float(torch.empty(()).uniform_(1.0, 1.3, generator=random))
         window = (min(height, round(size[0] * scale)), min(width, round(size[1] * scale)))
         y = int(torch.randint(height - window[0] + 1, (), generator=random))

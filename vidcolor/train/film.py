@@ -1,7 +1,8 @@
 """How film degrades: what a colour picture would have looked like on an old black-and-white print.
 
-Only the input is degraded; the colours to be learned stay clean. The film stock is simulated in linear light: early film is
-blue-sensitive, then orthochromatic (blind to red), later panchromatic. The shares are plausible ranges, not a standard.
+Only the input is degraded; the colours to be learned stay clean. The film stock is simulated in linear light: early
+film is blue-sensitive, then orthochromatic (blind to red), later panchromatic. The shares are plausible ranges, not a
+standard.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The training loop: stills first, then moving pictures with carried memory, on a budget of minutes that the learning rate follows."""
+"""The training loop: stills, then moving pictures with carried memory, in a budget that the learning rate follows."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 from einops import rearrange
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vidcolor import weights
 from vidcolor.color import ab_bins, annealed_mean, lab_from_rgb
 from vidcolor.models.reel import Reel
 from vidcolor.train.data import Sample, clips, moving_pictures
@@ -71,7 +71,7 @@ class Trainer:
 
     def __init__(self, network: Reel, material: Material, recipe: Recipe, out: Path) -> None:
         self.recipe, self.material, self.out = recipe, material, out
-        self.network = network.to(recipe.device, memory_format=torch.channels_last)
+        self.network = network.to(recipe.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
         self.bins = ab_bins()
         self.rebalance = self.bins.rebalancing(recipe.weights.rebalancing)
@@ -91,7 +91,7 @@ class Trainer:
 
     @property
     def on_stills(self) -> bool:
-        """Is this the first stage?"""
+        """Whether this is the first stage."""
         return self.progress < self.recipe.stills
 
     def run(self) -> None:
@@ -168,7 +168,7 @@ class Trainer:
         return self._blame(moving_pictures(self.material.pictures, self.random, self.recipe.size, batch, frames))
 
     def _blame(self, sample: Sample) -> dict[str, Tensor]:
-        device, weights = self.recipe.device, self.recipe.weights
+        device, blame_of = self.recipe.device, self.recipe.weights
         light, condition = expose(sample.rgb, self.recipe.wear, self.random)
         truth = lab_from_rgb(sample.rgb.flatten(0, 1))
         self.crops += len(truth)
@@ -181,9 +181,9 @@ class Trainer:
         order = "(t b) c h w -> (b t) c h w"
         logits, ab = (rearrange(x, order, t=len(film)) for x in (logits, ab))
         blame, weight = class_loss(logits, ab4, self.bins, self.rebalance)
-        blames = {"classes": blame, "distance": weights.distance * distance_loss(ab, ab2, weight)}
+        blames = {"classes": blame, "distance": blame_of.distance * distance_loss(ab, ab2, weight)}
         if len(film) > 1:
-            blames["steady"] = weights.steady * self._unsteady(ab, ab2, truth, sample)
+            blames["steady"] = blame_of.steady * self._unsteady(ab, ab2, truth, sample)
         return blames
 
     def _unsteady(self, ab: Tensor, ab2: Tensor, truth: Tensor, sample: Sample) -> Tensor:
@@ -206,7 +206,7 @@ class Trainer:
         part = self.out / "checkpoint.part"
         torch.save(state, part)
         part.replace(self.out / "checkpoint.pt")
-        save_weights(self.average, self.out / "weights.safetensors")
+        weights.write(self.average, self.out / "weights.safetensors", self.network.spec.name)
         if self.material.check:
             row = {"minutes": round(self.spent / 60, 2), "crops": self.crops} | self.check(self.material.check)
             with (self.out / "table.jsonl").open("a") as table:
@@ -231,7 +231,7 @@ class Trainer:
         """Class loss, ab error and chroma ratio of the averaged weights on pictures never trained on."""
         network = Reel()
         network.load_state_dict(self.average, strict=False)
-        network.fold().to(self.recipe.device, memory_format=torch.channels_last)
+        network.fold().to(self.recipe.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         losses, errors, chroma, true_chroma = [], [], [], []
         for sample in _fixed(store, self.recipe.size, pictures):
             truth = lab_from_rgb(sample.rgb[:, 0])
@@ -258,10 +258,3 @@ def _fixed(store: Store, size: tuple[int, int], pictures: int) -> Iterator[Sampl
     random = torch.Generator().manual_seed(7)
     for _ in range(pictures // 8):
         yield moving_pictures(store, random, size, 8, 1)
-
-
-def save_weights(state: dict[str, Tensor], path: Path) -> None:
-    """Weights as half-precision safetensors, whole or not at all."""
-    part = path.with_suffix(".part")
-    save_file({n: t.half() if t.is_floating_point() else t for n, t in state.items()}, part)
-    part.replace(path)

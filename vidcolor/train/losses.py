@@ -85,7 +85,9 @@ def held_still_loss(ab: Tensor, truth: Tensor, light: Tensor) -> Tensor:
     """Change of colour beyond the truth's own where real film stands still.
 
     Args:
-        ab: (B, T, 2, h, w); truth: the same; light: (B, T, 1, h, w), clean.
+        ab: (B, T, 2, h, w) colours that came out.
+        truth: true colours, the same shape.
+        light: (B, T, 1, h, w) L*/100, clean.
     """
     still = ((light[:, 1:] - light[:, :-1]).abs() < 0.012).float()
     change = ((ab[:, 1:] - ab[:, :-1]) - (truth[:, 1:] - truth[:, :-1])).abs()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
+from torch import Tensor
 
+from vidcolor import weights, zoo
 from vidcolor.models.reel import Reel
 from vidcolor.train.loop import Material, Recipe, Trainer
 from vidcolor.train.store import CLIPS, PICTURES, open_store
@@ -15,16 +17,18 @@ from vidcolor.train.store import CLIPS, PICTURES, open_store
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Give a parser the options of `vidcolor train`."""
-    path = {"type": Path, "metavar": "PATH"}
-    parser.add_argument("--pictures", nargs="+", required=True, help="folders or tar files of colour pictures", **path)
-    parser.add_argument("--clips", nargs="*", default=[], help="folders or files of colour film", **path)
-    parser.add_argument("--check", nargs="*", default=[], help="pictures to measure on, never trained on", **path)
-    parser.add_argument("--out", default=Path("runs/reel"), help="folder for checkpoint, log and weights", **path)
-    parser.add_argument("--init", help="'imagenet:FILE' (encoder), or a safetensors file to go on from", metavar="FROM")
-    parser.add_argument("--minutes", type=float, default=90.0, help="of training in all; the learning rate follows")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--threads", type=int, default=0, help="processor threads (0: torch's choice)")
-    parser.add_argument("--seed", type=int, default=1, help="of all chance")
+    add = partial(parser.add_argument, metavar="PATH", type=Path)
+    add("--pictures", nargs="+", required=True, help="folders or tar files of colour pictures")
+    add("--clips", nargs="*", default=[], help="folders or files of colour film")
+    add("--check", nargs="*", default=[], help="pictures to measure on, never trained on")
+    add("--out", default=Path("runs/reel"), help="folder for checkpoint, log and weights (default: %(default)s)")
+    start = "packaged, imagenet:FILE (encoder only), or a safetensors file to go on from (default: nothing learned)"
+    parser.add_argument("--init", metavar="FROM", help=start)
+    budget = "of training in all; the learning rate follows (default: %(default)s)"
+    parser.add_argument("--minutes", type=float, default=90.0, help=budget)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=0, help="processor threads (default: torch's choice)")
+    parser.add_argument("--seed", type=int, default=1, help="of all chance (default: %(default)s)")
 
 
 def train(args: argparse.Namespace) -> Path:
@@ -49,7 +53,16 @@ def start_network(init: str | None) -> Reel:
     """A network with nothing learned, an ImageNet encoder, or earlier weights."""
     network = Reel()
     if init and init.startswith("imagenet:"):
-        network.start_from_imagenet(load_file(init.removeprefix("imagenet:")))
+        network.start_from_imagenet(_tensors(Path(init.removeprefix("imagenet:"))))
     elif init:
-        network.load_state_dict({n: t.float() for n, t in load_file(init).items()})
+        network.load_state_dict(_tensors(_path(init)))
     return network
+
+
+def _path(init: str) -> Path:
+    """Where to start from: "packaged" stands for the packaged weights of the main network."""
+    return zoo.table()[0].path if init == "packaged" else Path(init)
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    return weights.tensors(weights.read(path), path)

@@ -1,4 +1,4 @@
-"""Colour pictures and clips as one flat file of bytes that training can draw crops from without decoding anything twice."""
+"""Colour pictures and clips as one flat file of bytes, so that training draws crops without decoding anything twice."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _decode_tar(path: Path, kind: set[str]) -> Iterator[NDArray[np.uint8]]:
 
 
 def _decode_picture(data: bytes) -> Iterator[NDArray[np.uint8]]:
-    """One picture as a clip of one frame; nothing if it cannot be read (a folder of pictures holds other things too)."""
+    """One picture as a clip of one frame; nothing if it cannot be read (folders of pictures hold other things too)."""
     try:
         with Image.open(io.BytesIO(data)) as image:
             rgb = ImageOps.exif_transpose(image).convert("RGB")

@@ -1,0 +1,123 @@
+"""The contract of a network, run over every network of the zoo with weights of chance: shapes, memory, sharing."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import torch
+
+from vidcolor import zoo
+from vidcolor.colorizer import Colorizer
+from vidcolor.memory import ConvLSTM, State
+
+FRAMES = 6
+SAME = 1e-4  # Lab units: fp32 sums in another order
+
+
+@pytest.fixture(params=zoo.table(), ids=lambda row: row.name)
+def network(request: pytest.FixtureRequest) -> Colorizer:
+    """A network whose memory says something: what begins at zero is given weights of chance."""
+    torch.manual_seed(1)
+    module, _, name = request.param.maker.partition(":")
+    made: Colorizer = getattr(import_module(module), name)()
+    for part in made.modules():
+        if isinstance(part, ConvLSTM):
+            torch.nn.init.normal_(part.out.weight, std=0.3)
+    return made.fold().requires_grad_(False)
+
+
+@pytest.fixture
+def light(network: Colorizer) -> torch.Tensor:
+    size = 4 * network.spec.stride
+    return torch.rand(FRAMES, 1, size, size + network.spec.stride, generator=torch.Generator().manual_seed(2))
+
+
+def _colour(network: Colorizer, light: torch.Tensor, batches: list[int]) -> tuple[torch.Tensor, State]:
+    state, parts = network.start(), []
+    for part in light.split(batches):
+        ab, state = network(part, state)
+        parts.append(ab)
+    return torch.cat(parts), state
+
+
+def test_colours_come_out_at_the_stated_scale(network: Colorizer, light: torch.Tensor) -> None:
+    ab, _ = network(light, network.start())
+    height, width = light.shape[-2:]
+    assert ab.shape == (FRAMES, 2, height // network.spec.scale, width // network.spec.scale)
+    assert bool(torch.isfinite(ab).all())
+
+
+@pytest.mark.parametrize("batches", [[1] * 6, [2, 4], [5, 1], [3, 3]])
+def test_batch_size_does_not_change_the_colours(network: Colorizer, light: torch.Tensor, batches: list[int]) -> None:
+    whole, after = _colour(network, light, [FRAMES])
+    cut, after_cut = _colour(network, light, batches)
+    assert torch.allclose(whole, cut, atol=SAME)
+    assert after.tensors.keys() == after_cut.tensors.keys()
+    assert all(torch.allclose(after.tensors[n], after_cut.tensors[n], atol=SAME) for n in after.tensors)
+
+
+def test_one_frame_a_step_is_the_same_bit_for_bit_however_often_it_is_run(
+    network: Colorizer, light: torch.Tensor
+) -> None:
+    first, state = _colour(network, light, [1] * FRAMES)
+    again, state_again = _colour(network, light, [1] * FRAMES)
+    assert torch.equal(first, again)
+    assert state.equal(state_again)
+
+
+def test_what_was_seen_before_colours_what_comes_after(network: Colorizer, light: torch.Tensor) -> None:
+    if not network.spec.needs_state:
+        pytest.skip("this network looks at single pictures")
+    _, state = network(light[:3], network.start())
+    remembered, _ = network(light[3:4], state)
+    fresh, _ = network(light[3:4], network.start())
+    assert float((remembered - fresh).abs().max()) > SAME
+
+
+def test_a_state_is_not_changed_by_using_it(network: Colorizer, light: torch.Tensor) -> None:
+    _, state = network(light[:2], network.start())
+    kept = state.clone()
+    network(light[2:], state)
+    assert state.equal(kept)
+
+
+def test_two_films_may_share_one_network(network: Colorizer, light: torch.Tensor) -> None:
+    other = 1 - light
+    alone, _ = _colour(network, light, [1] * FRAMES)
+    mine, theirs, parts = network.start(), network.start(), []
+    for frame, stranger in zip(light.split(1), other.split(1), strict=True):
+        ab, mine = network(frame, mine)
+        _, theirs = network(stranger, theirs)
+        parts.append(ab)
+    assert torch.equal(torch.cat(parts), alone)
+
+
+def test_several_films_in_one_tensor_are_coloured_as_each_alone(network: Colorizer, light: torch.Tensor) -> None:
+    pair = torch.stack((light, 1 - light), 1)
+    together, _ = network(pair, network.start(2))
+    alone, _ = network(light, network.start())
+    assert torch.allclose(together[:, 0], alone, atol=SAME)
+
+
+def test_state_survives_a_file(network: Colorizer, light: torch.Tensor, tmp_path: Path) -> None:
+    _, state = network(light[:2], network.start())
+    state.save(tmp_path / "state.safetensors")
+    assert State.load(tmp_path / "state.safetensors").equal(state)
+
+
+def test_knowing_the_film_stock_is_optional_and_heard(network: Colorizer, light: torch.Tensor) -> None:
+    told, _ = network(light[:1], network.start(), torch.tensor([0.0, 0.5, 0.5]))
+    untold, _ = network(light[:1], network.start(), None)
+    assert told.shape == untold.shape
+
+
+def test_packaged_weights_are_verified_small_and_fit(network: Colorizer) -> None:
+    from vidcolor.device import Place
+
+    row = next(row for row in zoo.table() if row.name == network.spec.name)
+    assert zoo.verify(row) == "verified"
+    assert row.path.stat().st_size < 24e6
+    loaded = zoo.load(row.name, Place(torch.device("cpu"), "fp32"))
+    assert sum(p.numel() for p in loaded.colorizer.parameters()) < 14e6

@@ -1,0 +1,141 @@
+"""The networks that are known: names, weights, hashes.
+
+To add one: a file in vidcolor/models/, its weights in vidcolor/data/, and a row in ``_ROWS``; the contract tests then
+run over it unasked. Nothing is ever downloaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from streams.errors import ModelError, UsageError, printable
+from vidcolor import weights
+
+if TYPE_CHECKING:
+    from vidcolor.colorizer import Colorizer
+    from vidcolor.device import Place
+
+DATA = Path(__file__).parent / "data"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One known network.
+
+    Attributes:
+        name: what users call it.
+        maker: module and class, imported only when the network is wanted (the list must not wait for torch).
+        path: of its weights.
+        sha256: of that file.
+    """
+
+    name: str
+    maker: str
+    path: Path
+    sha256: str
+
+
+_ROWS = (Row("reel", "vidcolor.models.reel:Reel", DATA / "reel.safetensors", "SHA"),)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A network ready to colour, and what the mark must say of it."""
+
+    colorizer: Colorizer
+    name: str
+    sha256: str
+    path: Path
+    place: Place
+
+    def in_fp32(self) -> LoadedModel:
+        """The same network in full precision."""
+        return load(str(self.path) if self.name not in names() else self.name, replace(self.place, precision="fp32"))
+
+
+def table() -> tuple[Row, ...]:
+    """Every known network."""
+    return _ROWS
+
+
+def names() -> tuple[str, ...]:
+    """Their names."""
+    return tuple(row.name for row in _ROWS)
+
+
+def check_name(model: str) -> None:
+    """Tell a wrong name at once, before anything heavy is loaded.
+
+    Raises:
+        UsageError: neither a known name nor a file.
+    """
+    if model not in names() and not Path(model).is_file():
+        raise UsageError(
+            f"there is no model {printable(model)}: known are {', '.join(names())}, or name a safetensors file"
+        )
+
+
+def verify(row: Row) -> str:
+    """Read a row's weights and check their hash; "verified".
+
+    Raises:
+        ModelError: they are missing, or their hash is another.
+    """
+    _verified(row)
+    return "verified"
+
+
+def _verified(row: Row) -> weights.WeightsFile:
+    file = weights.read(row.path)
+    if file.sha256 != row.sha256:
+        raise ModelError(f"the weights of {row.name} are damaged: their hash is {file.sha256}, not {row.sha256}")
+    return file
+
+
+def load(model: str, place: Place) -> LoadedModel:
+    """Load a network, folded, on its device and in its precision.
+
+    Args:
+        model: a known name, or the path of a safetensors file that names its network (default: the main one).
+        place: device and precision.
+
+    Raises:
+        UsageError: no such model.
+        ModelError: its weights cannot be trusted, or do not fit the network.
+    """
+    check_name(model)
+    row = next((row for row in _ROWS if row.name == model), None)
+    path = row.path if row else Path(model)
+    file = _verified(row) if row else weights.read(path)
+    network = _network(row or _row_of(file, path), file, path)
+    return LoadedModel(_placed(network, place), row.name if row else path.stem, file.sha256, path, place)
+
+
+def _row_of(file: weights.WeightsFile, path: Path) -> Row:
+    name = file.metadata.get("network", _ROWS[0].name)
+    found = next((row for row in _ROWS if row.name == name), None)
+    if found is None:
+        raise ModelError(f"{printable(path)} is for a network named {printable(name)}, which is not known here")
+    return found
+
+
+def _network(row: Row, file: weights.WeightsFile, path: Path) -> Colorizer:
+    module, _, name = row.maker.partition(":")
+    network = cast("Callable[[], Colorizer]", getattr(import_module(module), name))()
+    try:
+        network.load_state_dict(weights.tensors(file, path))
+    except (RuntimeError, KeyError) as error:
+        raise ModelError(f"{printable(path)} does not fit the network {row.name}") from error
+    return network.fold()
+
+
+def _placed(network: Colorizer, place: Place) -> Colorizer:
+    import torch
+
+    kinds = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+    network.to(place.device, kinds[place.precision], memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network.requires_grad_(False)
