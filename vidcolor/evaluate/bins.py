@@ -79,10 +79,12 @@ def smoothed_prior(counts: Floats, bins: Floats, sigma: float = 5, floor: float 
     kernel = np.exp(-distance / (2 * sigma**2))
     spread = (kernel / kernel.sum(0)) @ (counts / counts.sum())
     floored = np.maximum(spread, floor)
-    return floored / floored.sum()
+    prior: Floats = floored / floored.sum()
+    return prior
 
 
 def rebalancing(prior: Floats, strength: float) -> Floats:
     """Class weights 1 / ((1 - strength) p + strength / Q), scaled so that their mean under the prior is 1; (Q,)."""
     weights = 1 / ((1 - strength) * prior + strength / len(prior))
-    return weights / (prior * weights).sum()
+    scaled: Floats = weights / (prior * weights).sum()
+    return scaled

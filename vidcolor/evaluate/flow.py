@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from streams.errors import UsageError
-from vidcolor.evaluate.lab import Bytes
+from vidcolor.evaluate.lab import Bytes, Mask
 from vidcolor.evaluate.motion import Flow, Track, fetch, track
 
 
@@ -27,13 +27,13 @@ def dis_flow() -> Callable[[Bytes, Bytes], Flow]:
     finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
     def flow(one: Bytes, other: Bytes) -> Flow:
-        # without a start of None, DIS would take the last pair's flow for a first guess
-        return np.asarray(finder.calc(one, other, None), np.float32)  # type: ignore[call-overload]
+        # DIS refuses views with gaps, and takes a flow it is handed for a first guess: none is wanted
+        return np.asarray(finder.calc(np.ascontiguousarray(one), np.ascontiguousarray(other), None), np.float32)  # type: ignore[call-overload]
 
     return flow
 
 
-def trusted(forward: Flow, backward: Flow, one: Bytes, other: Bytes) -> np.ndarray:
+def trusted(forward: Flow, backward: Flow, one: Bytes, other: Bytes) -> Mask:
     """Pixels of the first picture whose place in the second is sure.
 
     Args:
@@ -53,7 +53,8 @@ def trusted(forward: Flow, backward: Flow, one: Bytes, other: Bytes) -> np.ndarr
     back = back.reshape(height, width, 3)
     home = ((forward + back[..., :2]) ** 2).sum(-1)
     allowed = 0.01 * ((forward**2).sum(-1) + (back[..., :2] ** 2).sum(-1)) + 0.5
-    return inside & (home <= allowed) & (np.abs(one - back[..., 2]) <= 10)
+    sure: Mask = inside & (home <= allowed) & (np.abs(one - back[..., 2]) <= 10)
+    return sure
 
 
 def follow(one: Bytes, other: Bytes, flow: Callable[[Bytes, Bytes], Flow]) -> Track:

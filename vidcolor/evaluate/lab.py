@@ -1,7 +1,7 @@
 """sRGB, CIE Lab and grey as numpy arrays; nothing here knows files, films or networks.
 
-Sources: sRGB transfer curve, IEC 61966-2-1; CIE Lab, CIE 15 with exact fractions; luma, ITU-R BT.601, BT.709, BT.2020. White
-is the sum of the matrix rows (D65, 2 degrees), so that greys have a* = b* = 0.
+Sources: sRGB transfer curve, IEC 61966-2-1; CIE Lab, CIE 15 with exact fractions; luma, ITU-R BT.601, BT.709, BT.2020.
+White is the sum of the matrix rows (D65, 2 degrees), so that greys have a* = b* = 0.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating[Any]]
+Floats = npt.NDArray[Any]
+"""float32 or float64, whichever came in."""
 Bytes = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
 
 LUMA = {"bt601": (0.299, 0.587, 0.114), "bt709": (0.2126, 0.7152, 0.0722), "bt2020": (0.2627, 0.678, 0.0593)}
 """Weights of R', G', B' in luma Y', by matrix."""
@@ -70,14 +72,16 @@ def rgb_from_lab(lab: Floats) -> Floats:
 
 def luma(rgb: Floats, matrix: str = "bt709") -> Floats:
     """Luma Y' of gamma-encoded RGB: (..., 3) in 0..1 to (...) in 0..1."""
-    return rgb @ np.array(LUMA[matrix], rgb.dtype)
+    weighted: Floats = rgb @ np.array(LUMA[matrix], rgb.dtype)
+    return weighted
 
 
 def grey_from_rgb8(rgb: Bytes) -> Bytes:
     """The grey input of a still: BT.709 luma of 8-bit RGB (..., 3), rounded half up, as 8 bits (...)."""
     # in units of 1/10000 the weights are whole numbers, so the rounding is exact
     scaled = rgb.astype(np.int64) @ np.array((2126, 7152, 722))
-    return ((2 * scaled + 10000) // 20000).astype(np.uint8)
+    rounded: Bytes = ((2 * scaled + 10000) // 20000).astype(np.uint8)
+    return rounded
 
 
 def lightness(grey: Floats) -> Floats:

@@ -1,10 +1,10 @@
-"""Figures of moving pictures: how steady colours are, within shots and across cuts; flow is given, grey never recoloured.
+"""Figures of moving pictures: how steady colours are, within shots and across cuts; the flow is given.
 
 Frames are counted from 0; ``cuts`` lists the index of each shot's first frame but the film's own. No pair and no window
 crosses a cut.
 
-Sources: Liu et al., "Temporally Consistent Video Colorization", arXiv 2110.04562 (CDC); Lai et al., ECCV 2018, Ruder et al.,
-2016, and Sundaram et al., ECCV 2010 (warp error, occlusion test).
+Sources: Liu et al., "Temporally Consistent Video Colorization", arXiv 2110.04562 (CDC); Lai et al., ECCV 2018, Ruder
+et al., 2016, and Sundaram et al., ECCV 2010 (warp error, occlusion test).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from vidcolor.evaluate.lab import Bytes, Floats, chroma
+from vidcolor.evaluate.lab import Bytes, Floats, Mask, chroma
 
 Flow = npt.NDArray[np.float32]
 
@@ -46,7 +46,8 @@ def jensen_shannon(one: Floats, other: Floats) -> Floats:
 
 def _relative_entropy(share: Floats, against: Floats) -> Floats:
     ratio = np.where(share > 0, share / np.where(against > 0, against, 1), 1)
-    return (share * np.log(ratio)).sum(-1)
+    shares: Floats = (share * np.log(ratio)).sum(-1)
+    return shares
 
 
 def cdc(histogram: Floats, cuts: Sequence[int] = (), steps: Sequence[int] = (1, 2, 4)) -> float:
@@ -78,7 +79,7 @@ class Track:
     weight: npt.NDArray[np.float32]
 
 
-def track(flow: Flow, trusted: np.ndarray) -> Track:
+def track(flow: Flow, trusted: Mask) -> Track:
     """Follow the trusted pixels (H, W) along a flow (H, W, 2) in x and y; places outside are held at the edge."""
     height, width = trusted.shape
     down, right = np.nonzero(trusted)
@@ -96,7 +97,8 @@ def track(flow: Flow, trusted: np.ndarray) -> Track:
 def fetch(frame: Floats, tracked: Track) -> Floats:
     """What lies where the track leads: (H, W, C) to (N, C)."""
     values = frame.reshape(-1, frame.shape[-1])
-    return np.einsum("kn,knc->nc", tracked.weight, values[tracked.there])
+    fetched: Floats = np.einsum("kn,knc->nc", tracked.weight, values[tracked.there])
+    return fetched
 
 
 def warp_error(ab: Floats, later: Floats, tracked: Track) -> tuple[float, int]:
@@ -110,7 +112,7 @@ def relative_warp_error(error: float, mean_chroma: float) -> float:
     return error / max(mean_chroma, 1.0)
 
 
-def static_pixels(grey: Floats, cuts: Sequence[int] = ()) -> Iterator[tuple[int, np.ndarray]]:
+def static_pixels(grey: Floats, cuts: Sequence[int] = ()) -> Iterator[tuple[int, Mask]]:
     """Frames with the pixels that stand still around them.
 
     Args:
@@ -133,12 +135,14 @@ def _box3(planes: Floats) -> Floats:
     """Mean of 3x3 pixels, edges repeated: (T, H, W) to the same."""
     padded = np.pad(planes, ((0, 0), (1, 1), (1, 1)), mode="edge")
     rows = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
-    return (rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]) / 9
+    mean: Floats = (rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]) / 9
+    return mean
 
 
 def second_difference(before: Floats, now: Floats, after: Floats) -> Floats:
     """|ab_t - (ab_t-1 + ab_t+1) / 2|^2: (..., 2) three times to (...)."""
-    return ((now - (before + after) / 2) ** 2).sum(-1)
+    squares: Floats = ((now - (before + after) / 2) ** 2).sum(-1)
+    return squares
 
 
 def jitter(squares: float, count: int) -> float:
@@ -146,7 +150,7 @@ def jitter(squares: float, count: int) -> float:
     return float(np.sqrt(squares / (3 * count))) if count else 0.0
 
 
-def static_jitter(ab: Floats, static: Iterator[tuple[int, np.ndarray]]) -> tuple[float, int]:
+def static_jitter(ab: Floats, static: Iterator[tuple[int, Mask]]) -> tuple[float, int]:
     """Sum and number of squared second differences of (T, H, W, 2) at pixels that stand still."""
     total, count = 0.0, 0
     for t, still in static:

@@ -14,7 +14,12 @@ def evaluation_size(height: int, width: int, side: int = 256) -> tuple[int, int]
     long = max(height, width)
     if long <= side:
         return height, width
-    return tuple(max(1, (2 * n * side + long) // (2 * long)) for n in (height, width))  # type: ignore[return-value]
+    return _in_step(height, side, long), _in_step(width, side, long)
+
+
+def _in_step(length: int, side: int, long: int) -> int:
+    """``length`` as ``long`` becomes ``side``, rounded half up."""
+    return max(1, (2 * length * side + long) // (2 * long))
 
 
 @cache
@@ -24,7 +29,8 @@ def _area(into: int, out: int) -> Floats:
     old = np.arange(into)
     cover = np.minimum(edges[1:, None], old + 1) - np.maximum(edges[:-1, None], old)
     weights = np.clip(cover, 0, None)
-    return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+    kernel: Floats = (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+    return kernel
 
 
 def _cubic(distance: Floats, sharpness: float = 0.6) -> Floats:

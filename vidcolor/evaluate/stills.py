@@ -1,14 +1,17 @@
 """Figures of single pictures against their truth; each is a pure function, most of them of ab or RGB arrays.
 
-Sources: Zhang, Isola, Efros, ECCV 2016 (AuC, rebalancing; the curve after Deshpande et al., ICCV 2015); Hasler, Suesstrunk,
-"Measuring colourfulness in natural images", SPIE 5007, 2003; Heusel et al., 2017 (Frechet distance).
+Sources: Zhang, Isola, Efros, ECCV 2016 (AuC, rebalancing; the curve after Deshpande et al., ICCV 2015); Hasler,
+Suesstrunk, "Measuring colourfulness in natural images", SPIE 5007, 2003; Heusel et al., 2017 (Frechet distance).
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from vidcolor.evaluate.lab import Floats, chroma, rgb_from_lab
+from vidcolor.evaluate.bins import Classes
+from vidcolor.evaluate.lab import Floats, Mask, chroma, rgb_from_lab
 from vidcolor.evaluate.size import resize_colour
 
 THRESHOLDS = 151
@@ -22,7 +25,7 @@ def ab_error(ab: Floats, true_ab: Floats) -> Floats:
     return chroma(ab - true_ab)
 
 
-def error_counts(errors: Floats, classes: np.ndarray, count: int) -> Floats:
+def error_counts(errors: Floats, classes: Classes, count: int) -> Floats:
     """How many pixels of each true class have which error.
 
     Args:
@@ -62,8 +65,8 @@ def colourfulness(rgb: Floats) -> float:
     """Hasler and Suesstrunk's M3 of RGB (..., 3) on 0..255: 0 none, 33 moderate, 109 extreme."""
     red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]
     opponents = (red - green, (red + green) / 2 - blue)
-    spread = np.hypot(*(float(np.std(plane, dtype=np.float64)) for plane in opponents))
-    shift = np.hypot(*(float(np.mean(plane, dtype=np.float64)) for plane in opponents))
+    spread = math.hypot(*(np.std(plane, dtype=np.float64) for plane in opponents))
+    shift = math.hypot(*(np.mean(plane, dtype=np.float64) for plane in opponents))
     return float(spread + 0.3 * shift)
 
 
@@ -90,7 +93,7 @@ def hue_entropy(ab: Floats) -> float:
     return float(-(share * np.log2(share)).sum())
 
 
-def bars(grey: Floats) -> np.ndarray:
+def bars(grey: Floats) -> Mask:
     """Black borders: (H, W) grey on 0..255 to (H, W) true or false.
 
     A border is a run of at least max(2, 2 %) whole rows or columns from an edge whose 99th percentile is 20 or less.
@@ -127,7 +130,7 @@ def _gradient(plane: Floats) -> tuple[Floats, Floats]:
     return (padded[2:, 1:-1] - padded[:-2, 1:-1]) / 2, (padded[1:-1, 2:] - padded[1:-1, :-2]) / 2
 
 
-def _near(edge: np.ndarray, radius: float) -> np.ndarray:
+def _near(edge: Mask, radius: float) -> Mask:
     """Where an edge lies within ``radius`` pixels (Euclid)."""
     reach = int(radius)
     height, width = edge.shape
@@ -169,7 +172,8 @@ def layout(ab: Floats) -> Floats:
 def _root(matrix: Floats) -> Floats:
     """Square root of a symmetric matrix without negative eigenvalues."""
     values, vectors = np.linalg.eigh(matrix)
-    return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+    root: Floats = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+    return root
 
 
 def frechet(one: Floats, other: Floats) -> float:
@@ -178,4 +182,3 @@ def frechet(one: Floats, other: Floats) -> float:
     first, second = (np.atleast_2d(np.cov(vectors, rowvar=False)) for vectors in (one, other))
     root = _root(first)
     return float(shift @ shift + np.trace(first + second - 2 * _root(root @ second @ root)))
-

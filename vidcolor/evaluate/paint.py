@@ -1,0 +1,129 @@
+"""Colours samples as the product does, network size and constant luma, and in the plain ways it must beat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from vidcolor.color import rgb_at_luma
+from vidcolor.colorizer import Colorizer
+from vidcolor.evaluate.bins import AbTable
+from vidcolor.evaluate.lab import Floats, lab_from_rgb, lightness, rgb_from_lab
+from vidcolor.evaluate.motion import shots
+from vidcolor.evaluate.samples import Sample
+from vidcolor.evaluate.size import resize, resize_colour
+
+SEPIA = (6.0, 18.0)
+_BATCH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How a network's colours are taken.
+
+    Attributes:
+        temperature: of the annealed mean; None leaves the network's own.
+        scale: factor on its ab.
+        recurrent: carry the memory from frame to frame; else every frame stands alone.
+        side: long side that the network sees; None for the one it was trained on.
+    """
+
+    temperature: float | None = None
+    scale: float = 1.0
+    recurrent: bool = True
+    side: int | None = None
+
+
+@contextmanager
+def at_temperature(network: Colorizer, temperature: float | None) -> Iterator[None]:
+    """Lend a network another temperature; networks without one are left alone."""
+    before = getattr(network, "temperature", None)
+    if temperature is None or before is None:
+        yield
+        return
+    network.temperature = temperature  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        network.temperature = before
+
+
+def network_size(height: int, width: int, side: int, stride: int) -> tuple[int, int]:
+    """(height, width) that a network sees: long side near ``side``, both the nearest multiples of ``stride``."""
+    unit = side / max(height, width) / stride
+    return max(1, round(height * unit)) * stride, max(1, round(width * unit)) * stride
+
+
+def predict(network: Colorizer, sample: Sample, setting: Setting, cuts: Sequence[int] | None = None) -> Floats:
+    """A network's colours for a sample.
+
+    Args:
+        network: meets the contract.
+        sample: its luma is all that is seen.
+        setting: temperature, memory; the scale is *not* applied.
+        cuts: where memory is dropped; the sample's own if None.
+
+    Returns:
+        (T, h, w, 2) ab at the network's own output size.
+    """
+    height, width = sample.luma.shape[1:]
+    size = network_size(height, width, setting.side or network.spec.side, network.spec.stride)
+    light = _light(sample.luma, size)
+    known = sample.cuts if cuts is None else cuts
+    runs = shots(len(light), known if setting.recurrent else range(len(light)))
+    with torch.inference_mode(), at_temperature(network, setting.temperature):
+        parts = [part for run in runs for part in _colour_shot(network, light[run.start : run.stop])]
+    return np.concatenate(parts)
+
+
+def _light(luma: Floats, size: tuple[int, int]) -> torch.Tensor:
+    """(T, H, W) luma to (T, 1, h, w) L*/100."""
+    height, width = luma.shape[1:]
+    # a picture under network size is enlarged, and bicubic overshoots
+    small = np.clip(resize(luma, size), 0, 1) if size != (height, width) else luma
+    return torch.from_numpy((lightness(small.astype(np.float32)) / 100).clip(0, 1))[:, None]
+
+
+def _colour_shot(network: Colorizer, light: torch.Tensor) -> Iterator[Floats]:
+    own = next(network.parameters())
+    state = network.start()
+    for first in range(0, len(light), _BATCH):
+        ab, state = network(light[first : first + _BATCH].to(own), state)
+        yield np.moveaxis(ab.float().cpu().numpy(), 1, -1)
+
+
+def paint(ab: Floats, sample: Sample) -> Floats:
+    """Lay colours over a sample's grey at constant luma: ab (T, h', w', 2) of any size to RGB (T, h, w, 3)."""
+    enlarged = resize_colour(ab.astype(np.float32), sample.grey.shape[1:])
+    return np.stack([_at_luma(*pair, sample.matrix) for pair in zip(enlarged, sample.grey, strict=True)])
+
+
+def _at_luma(ab: Floats, grey: Floats, matrix: str) -> Floats:
+    planes = torch.from_numpy(np.ascontiguousarray(np.moveaxis(ab, -1, 0)))
+    luma = torch.from_numpy(grey.astype(np.float32))[None]
+    return np.moveaxis(rgb_at_luma(planes, luma, matrix).numpy(), 0, -1).clip(0, 1)
+
+
+def grey_of(sample: Sample) -> Floats:
+    """The sample without colour: RGB (T, h, w, 3)."""
+    return np.repeat(sample.grey[..., None], 3, -1)
+
+
+def sepia_of(sample: Sample) -> Floats:
+    """One brown for everything, at the grey's own lightness: RGB (T, h, w, 3)."""
+    tone = np.broadcast_to(np.array(SEPIA, np.float32), (*sample.grey.shape, 2))
+    return rgb_from_lab(np.concatenate((lightness(sample.grey)[..., None], tone), -1))
+
+
+def mean_of(sample: Sample, table: AbTable) -> Floats:
+    """The natural mean colour of each lightness: RGB (T, h, w, 3)."""
+    return paint(table.ab_by_lightness(lightness(sample.grey)), sample)
+
+
+def ceiling_of(sample: Sample) -> Floats:
+    """The truth's ab laid over the grey: what a perfect network would reach; RGB (T, h, w, 3)."""
+    return paint(lab_from_rgb(sample.truth)[..., 1:], sample)
