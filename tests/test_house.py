@@ -65,7 +65,7 @@ def test_nothing_imports_the_page(path: Path) -> None:
 )
 def test_networks_and_colour_know_no_film(path: Path) -> None:
     assert not rooms(path) & {"streams", "av", "PIL"}
-    assert not imports_of(path) & {"vidcolor.restore", "vidcolor.painter", "vidcolor.planes"}
+    assert not imports_of(path) & {"vidcolor.pipeline", "vidcolor.painter", "vidcolor.planes"}
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_the_help_loads_nothing_heavy() -> None:
 
 
 def test_planning_a_film_loads_no_torch() -> None:
-    assert "torch" not in loaded_by("import vidcolor.restore")
+    assert "torch" not in loaded_by("import vidcolor.pipeline")
 
 
 def test_every_public_name_is_there() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vidcolor.frames import ColorFrame, colorize
     from vidcolor.options import Options
-    from vidcolor.restore import restore
+    from vidcolor.pipeline import restore
     from vidcolor.watch import Report, Watcher
 
 __version__ = "0.1.0"
@@ -21,7 +21,7 @@ _HOMES = {
     "Report": "vidcolor.watch",
     "Watcher": "vidcolor.watch",
     "colorize": "vidcolor.frames",
-    "restore": "vidcolor.restore",
+    "restore": "vidcolor.pipeline",
 }
 
 

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from streams.errors import ModelError
-from streams.formats import PictureFormat
 from streams.shots import Batch
 from streams.source import Frame
 from vidcolor.memory import State
@@ -37,12 +36,9 @@ class Painter:
     was cut into batches, since every product is summed over the same shapes.
     """
 
-    def __init__(
-        self, model: LoadedModel, maker: ChromaMaker, source: PictureFormat, warn: Callable[[str], None]
-    ) -> None:
+    def __init__(self, model: LoadedModel, maker: ChromaMaker, warn: Callable[[str], None]) -> None:
         self._model = model
         self._maker = maker
-        self._source = source
         self._warn = warn
         self._limit = 1 if model.place.device.type == "cpu" else 0  # frames a step; 0 = the whole batch
 
@@ -56,9 +52,9 @@ class Painter:
         for batch in batches:
             if batch.begins_shot:
                 state = self._model.colorizer.start()
-            light = self._maker.small_to_light(batch.small, self._source)
+            light = self._maker.small_to_light(batch.small)
             ab, state = self._colour(light, state)
-            planes = self._maker.chroma(ab, batch.small, self._source)
+            planes = self._maker.chroma(ab, batch.small)
             for frame, (cb, cr) in zip(batch.frames, planes, strict=True):
                 yield Picture(frame, cb, cr)
 

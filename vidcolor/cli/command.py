@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from streams.errors import FilmError, Interrupted, UsageError, printable
 from vidcolor import __version__
+from vidcolor.brake import Brake
 from vidcolor.cli import doctor, models, restore
 from vidcolor.cli.supervisor import Supervisor
 from vidcolor.cli.voice import Voice
@@ -50,16 +51,19 @@ def perform(argv: list[str] | None, supervisor: Supervisor) -> int:
         parsed.append(build_parser().parse_args(words))
         return 0
 
-    code = guarded(parse, voice)
+    code = guarded(parse, voice, supervisor.brake)
     if not parsed:
         return code
     args = parsed[0]
-    voice = Voice.for_run(args)
-    return supervisor.oversee(lambda: guarded(lambda: args.run(args, voice, supervisor.brake), voice))
+    voice, brake = Voice.for_run(args), supervisor.brake
+    return supervisor.oversee(lambda: guarded(lambda: args.run(args, voice, brake), voice, brake))
 
 
-def guarded(work: Callable[[], int], voice: Voice) -> int:
-    """Run `work`; whatever it raises is said in one sentence and becomes an exit code."""
+def guarded(work: Callable[[], int], voice: Voice, brake: Brake) -> int:
+    """Run `work`; whatever it raises is said in one sentence and becomes an exit code.
+
+    After the brake was pulled nothing is said: an encoder that was ended then ends with an error of its own.
+    """
     try:
         return work()
     except SystemExit as end:  # argparse, after --help and --version
@@ -67,9 +71,9 @@ def guarded(work: Callable[[], int], voice: Voice) -> int:
     except BaseException as error:  # noqa: BLE001 - the one place: nobody ever sees a traceback
         code, sentence = explain(error)
         voice.close()
-        if sentence:
+        if sentence and brake.code is None:
             voice.error(sentence, code)
-        return code
+        return brake.code or code
 
 
 def explain(error: BaseException) -> tuple[int, str]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import argparse
 import sys
 import threading
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from streams.errors import OutputError, UsageError, printable
+from streams.errors import UsageError, printable
 from vidcolor.brake import Brake
 from vidcolor.cli.voice import Voice
 from vidcolor.options import PRECISIONS, Options, parse_time
 
 if TYPE_CHECKING:
-    from vidcolor.restore import Job
+    from vidcolor.pipeline import Job
 
 FORMATS = ("y4m", "nut", "matroska", "rawvideo")
 PIPE = "-"
@@ -87,25 +88,25 @@ def run(args: argparse.Namespace, voice: Voice, brake: Brake) -> int:
         raise UsageError("-y and -n contradict each other")
     if not args.dry_run:
         _warm()
-    from vidcolor.restore import prepare, run_job
+    from vidcolor.pipeline import prepare
 
     with prepare(_place(args.input), args.output and _place(args.output), options) as job:
-        if job.occupied and not args.yes:
-            if args.no:
-                voice.kept(str(job.output))
-                return 0
+        if args.no and job.is_taken:
+            voice.kept(str(job.plan.target))
+            return 0
+        if job.is_taken and not args.yes:
             _ask(job, voice)
         if args.dry_run:
-            voice.plan(job.describe(), job.total)
+            voice.plan(job.describe(), job.source.info.frames_from_header)
         else:
-            run_job(job, voice, brake)
+            job.run(voice, brake)
     return 0
 
 
 def _options(args: argparse.Namespace) -> Options:
     """The options that were given; those that were not keep their defaults."""
     names = Options.__dataclass_fields__
-    given = {name: value for name, value in vars(args).items() if name in names and value not in (None, False)}
+    given = {name: value for name, value in vars(args).items() if name in names and value is not None}
     return Options(**given)
 
 
@@ -122,14 +123,19 @@ def _time(text: str) -> object:
 
 def _warm() -> None:
     """Load torch while the input is looked at: both take their time, and on two cores together no longer than one."""
-    threading.Thread(target=import_module, args=("vidcolor.painter",), name="warm", daemon=True).start()
+
+    def load() -> None:
+        with suppress(Exception):  # whatever it is comes again, and is told, where the module is really used
+            import_module("vidcolor.painter")
+
+    threading.Thread(target=load, name="warm", daemon=True).start()
 
 
 def _ask(job: Job, voice: Voice) -> None:
-    there = f"{printable(job.output)} is there already"
-    if sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty() and not voice.quiet:
-        sys.stderr.write(f"vidcolor: {there}: replace it? [y/N] ")
-        sys.stderr.flush()
-        if sys.stdin.readline().strip().lower() in ("y", "yes"):
-            return
-    raise OutputError(f"{there}: -y replaces it, -n keeps it")
+    """Ask a person, if there is one, whether the output may be replaced; else let it be refused."""
+    if voice.quiet or sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        job.check_free()
+    sys.stderr.write(f"vidcolor: {printable(job.plan.target)} is there already. Replace it? [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        job.check_free()
