@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from vidcolor.colorizer import Colorizer
 from vidcolor.evaluate import report
 from vidcolor.evaluate.bins import AbTable, read_table
 from vidcolor.evaluate.lab import Floats
+from vidcolor.evaluate.options import add_options
 from vidcolor.evaluate.paint import Setting
 from vidcolor.evaluate.report import Rows
 from vidcolor.evaluate.samples import Sample, read_clips, read_pictures
@@ -32,39 +32,8 @@ class Found:
     sha256: str
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the report's options to a parser."""
-    parser.add_argument("--pictures", type=Path, metavar="DIR|TAR", help="colour pictures: a folder or a tar archive")
-    parser.add_argument("--clips", type=Path, metavar="DIR", help="colour clips; cuts are read from an index.json")
-    parser.add_argument("--model", metavar="NAME|FILE", help="network to measure (default: the product's)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
-    parser.add_argument("--precision", default="auto", help="auto, fp32, bf16 or fp16 (default: auto)")
-    parser.add_argument("--side", type=int, metavar="N", help="long side the network sees (default: its own)")
-    parser.add_argument(
-        "--points", type=points, default=report.POINTS, metavar="T:K,...", help="temperatures and scales of ab"
-    )
-    parser.add_argument("--limit", type=int, metavar="N", help="take N pictures, spread evenly (default: all)")
-    parser.add_argument("--clip-limit", type=int, metavar="N", help="take N clips, spread evenly (default: all)")
-    parser.add_argument("--frames", type=int, metavar="N", help="take the first N frames of each clip (default: all)")
-    parser.add_argument("--plain", action="store_true", help="measure no network, only grey, plain ways and the truth")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads (default: 1)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
-
-
-def points(text: str) -> tuple[tuple[float, float], ...]:
-    """Read "0.38:1,1:0.8" as pairs of temperature and scale; a missing scale is 1."""
-    try:
-        parts = [[float(number) for number in point.split(":")] for point in text.split(",")]
-        pairs = tuple((part[0], part[1] if len(part) > 1 else 1.0) for part in parts)
-    except ValueError:
-        pairs = ()
-    if not pairs or any(temperature <= 0 for temperature, _ in pairs):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list like 0.38:1,1:0.8")
-    return pairs
-
-
 def run(args: argparse.Namespace, write: Callable[[str], object]) -> None:
-    """Measure what was asked for; ``write`` gets the tables as text.
+    """Measure what was asked for; ``write`` gets text, a table or a line at a time.
 
     Raises:
         UsageError: neither pictures nor clips were named.
@@ -79,15 +48,15 @@ def run(args: argparse.Namespace, write: Callable[[str], object]) -> None:
     sections: dict[str, Rows] = {}
     if args.pictures:
         sections["pictures"] = _pictures(args, table, found)
-        write(report.markdown(sections["pictures"], report.STILL_COLUMNS, "pictures") + "\n\n")
+        write(report.markdown(sections["pictures"], report.STILL_COLUMNS, "pictures") + "\n")
     if args.clips:
         sections["clips"] = _clips(args, table, found)
-        write(report.markdown(sections["clips"], report.CLIP_COLUMNS, "clips") + "\n\n")
+        write(report.markdown(sections["clips"], report.CLIP_COLUMNS, "clips") + "\n")
         sections["cuts"] = _cuts(args, found)
     if sections.get("cuts"):
-        write(report.markdown(sections["cuts"], report.leak_columns(sections["cuts"]), "ab leaked over cuts") + "\n\n")
+        write(report.markdown(sections["cuts"], report.leak_columns(sections["cuts"]), "ab leaked over cuts") + "\n")
     spent = time.process_time() - began
-    write(f"{_described(found)}; {spent:.0f} s of CPU time\n")
+    write(f"{_described(found)}; {spent:.0f} s of CPU time")
     if args.json:
         whole = {"model": _facts(found), "options": _options(args), "cpu_seconds": round(spent, 1), **sections}
         args.json.write_text(json.dumps(whole, indent=1) + "\n")
@@ -96,8 +65,9 @@ def run(args: argparse.Namespace, write: Callable[[str], object]) -> None:
 def _load(args: argparse.Namespace) -> Found:
     from vidcolor import zoo
     from vidcolor.device import choose
+    from vidcolor.options import Options
 
-    loaded = zoo.load(args.model, choose(args.device, args.precision))
+    loaded = zoo.load(args.model or Options().model, choose(args.device, args.precision))
     return Found(loaded.colorizer, loaded.name, loaded.sha256)
 
 
@@ -161,7 +131,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_options(parser)
     args = parser.parse_args(argv)
     try:
-        run(args, sys.stdout.write)
+        run(args, lambda text: sys.stdout.write(text + "\n"))
     except FilmError as error:
         sys.stderr.write(f"vidcolor: error: {error}\n")
         return error.exit_code

@@ -27,8 +27,6 @@ from vidcolor.evaluate.tally import (
 
 Rows = dict[str, Figures]
 CutFinder = Callable[[Floats], Sequence[int]]
-POINTS = ((0.38, 1.0), (0.38, 0.85), (0.38, 0.7), (1.0, 1.0))
-"""Temperature and scale at which pictures are coloured when nothing else is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +81,6 @@ def named(name: str, setting: Setting) -> str:
     """A row's name: model, temperature, scale."""
     warmth = "" if setting.temperature is None else f", T {setting.temperature:g}"
     return f"{name}{warmth}" + ("" if setting.scale == 1 else f", k {setting.scale:g}")
-
-
-def settings_of(points: Sequence[tuple[float, float]]) -> list[Setting]:
-    """One setting a (temperature, scale)."""
-    return [Setting(temperature, scale) for temperature, scale in points]
 
 
 def paint_points(network: Colorizer, name: str, sample: Sample, settings: Sequence[Setting]) -> dict[str, Floats]:

@@ -1,0 +1,40 @@
+"""The options of the report; loads nothing heavy, so that the command line can show them at once."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+POINTS = ((0.38, 1.0), (0.38, 0.85), (0.38, 0.7), (1.0, 1.0))
+"""Temperature and scale at which pictures are coloured when nothing else is asked for; clips take the first."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the report's options to a parser."""
+    parser.add_argument("--pictures", type=Path, metavar="DIR|TAR", help="colour pictures: a folder or a tar archive")
+    parser.add_argument("--clips", type=Path, metavar="DIR", help="colour clips; cuts are read from an index.json")
+    parser.add_argument("--model", metavar="NAME|FILE", help="network to measure (default: the product's)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
+    parser.add_argument("--precision", default="auto", help="auto, fp32, bf16 or fp16 (default: auto)")
+    parser.add_argument("--side", type=int, metavar="N", help="long side the network sees (default: its own)")
+    parser.add_argument(
+        "--points", type=points, default=POINTS, metavar="T:K,...", help="temperatures and scales of ab"
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="take N pictures, spread evenly (default: all)")
+    parser.add_argument("--clip-limit", type=int, metavar="N", help="take N clips, spread evenly (default: all)")
+    parser.add_argument("--frames", type=int, metavar="N", help="take the first N frames of each clip (default: all)")
+    parser.add_argument("--plain", action="store_true", help="measure no network, only grey, plain ways and the truth")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads (default: 1)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
+
+
+def points(text: str) -> tuple[tuple[float, float], ...]:
+    """Read "0.38:1,1:0.8" as pairs of temperature and scale; a missing scale is 1."""
+    try:
+        parts = [[float(number) for number in point.split(":")] for point in text.split(",")]
+        pairs = tuple((part[0], part[1] if len(part) > 1 else 1.0) for part in parts)
+    except ValueError:
+        pairs = ()
+    if not pairs or any(temperature <= 0 for temperature, _ in pairs):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list like 0.38:1,1:0.8")
+    return pairs
