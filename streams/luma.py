@@ -128,3 +128,11 @@ def _weighed(channels: Mapping[str, Plane], fmt: PictureFormat) -> Plane:
     luma += channels["b"].astype(np.uint32) * np.uint32(blue)
     luma += np.uint32(_ONE // 2)
     return (luma >> np.uint32(16)).astype(np.uint8 if fmt.depth == 8 else np.uint16)
+
+
+def has_clear_pixels(frame: VideoFrame, fmt: PictureFormat) -> bool:
+    """Tell whether a palette picture uses a colour that is not opaque (its format does not say)."""
+    if fmt.kind != "palette":
+        return False
+    used = np.unique(_rows(frame.planes[0], np.uint8)[:, : fmt.width])
+    return bool((_palette(frame)["a"][used] < 255).any())

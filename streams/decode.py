@@ -1,0 +1,135 @@
+"""Packets to pictures: decodes one stream, lives with damage, and keeps count of what was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import av.error
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from streams.guard import MAX_SAMPLES
+
+# What PyAV raises for broken data. `ValueError` and `RuntimeError` come from its own checks of odd headers.
+_BROKEN = (av.error.FFmpegError, ValueError, RuntimeError, MemoryError, OverflowError)
+_SLACK = Fraction(1, 4)
+_MICROSECOND = Fraction(1, 1_000_000)
+
+
+@dataclass(slots=True)
+class Damage:
+    """What a film lacks.
+
+    Pictures that did not decode, or only in part; pictures that its index promised; seconds before its stated end.
+    """
+
+    undecoded: int = 0
+    marred: int = 0
+    absent: int = 0
+    missing_seconds: Fraction = Fraction(0)
+    broke_off: bool = False
+
+    def sentence(self, name: str) -> str | None:
+        """Say it in one sentence; None where nothing is amiss."""
+        parts = []
+        if self.undecoded:
+            parts.append(f"{self.undecoded} {_pictures(self.undecoded)} could not be decoded")
+        if self.marred:
+            parts.append(f"{self.marred} {_pictures(self.marred)} decoded only in part")
+        if self.absent:
+            parts.append(f"{self.absent} {_pictures(self.absent)} of its index are not in the file")
+        elif self.missing_seconds:
+            parts.append(f"it ends {float(self.missing_seconds):.1f} s before its stated length")
+        if self.broke_off and not parts:
+            parts.append("it cannot be read to its end")
+        return f"{name} is damaged: {', '.join(parts)}" if parts else None
+
+
+def _pictures(count: int) -> str:
+    return "picture" if count == 1 else "pictures"
+
+
+@dataclass(slots=True)
+class Decoder:
+    """The pictures of one stream, as the decoder gives them: display order, raw time stamps."""
+
+    container: InputContainer
+    stream: VideoStream
+    is_pipe: bool
+    damage: Damage = field(default_factory=Damage)
+    _packets: int = 0
+    _last_end: Fraction | None = None
+    _is_whole: bool = True
+
+    def __post_init__(self) -> None:
+        """Ready the codec: as many threads as help, none that would hold back pictures of a live pipe."""
+        context = self.stream.codec_context
+        context.options = {"max_pixels": str(MAX_SAMPLES)}
+        # Frame threads keep back as many pictures as there are threads: on a live pipe that is delay.
+        context.thread_type = "SLICE" if self.is_pipe else "AUTO"
+
+    def seek(self, ticks: int) -> bool:
+        """Go to a key picture at or before `ticks` of the stream's clock; False where the film cannot."""
+        self._is_whole = False
+        try:
+            self.container.seek(ticks, stream=self.stream)
+        except _BROKEN:
+            return False
+        return True
+
+    def pictures(self) -> Iterator[VideoFrame]:
+        """Decode up to the end; damage is counted, never raised."""
+        for packet in self._demuxed():
+            yield from self._decoded(packet)
+        yield from self._decoded(None)
+        self._judge_end()
+
+    def _demuxed(self) -> Iterator[Packet[Stream]]:
+        """Read packets of the stream. All streams are watched, so that an early end shows."""
+        packets = self.container.demux()
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except _BROKEN:
+                self.damage.broke_off = True
+                return
+            if packet.size:
+                self._note_end(packet)
+                if packet.stream_index == self.stream.index:
+                    self._packets += 1
+                    yield packet
+
+    def _decoded(self, packet: Packet[Stream] | None) -> list[VideoFrame]:
+        try:
+            frames = self.stream.codec_context.decode(packet)
+        except av.error.EOFError:
+            return []
+        except _BROKEN:
+            self.damage.undecoded += 1
+            return []
+        self.damage.marred += sum(frame.is_corrupt for frame in frames)
+        return frames
+
+    def _note_end(self, packet: Packet[Stream]) -> None:
+        if packet.pts is None or not packet.time_base:
+            return
+        end = (packet.pts + (packet.duration or 0)) * packet.time_base
+        self._last_end = end if self._last_end is None else max(end, self._last_end)
+
+    def _judge_end(self) -> None:
+        """Compare what came with what the head of the file promised, where it is known to be true to it."""
+        if not self._is_whole:
+            return
+        if "mov" in self.container.format.name:
+            self.damage.absent = max(0, len(self.stream.index_entries) - self._packets)
+        elif self.container.duration and self._last_end is not None and self.container.format.name != "mpegts":
+            stated_end = (self.container.duration + (self.container.start_time or 0)) * _MICROSECOND
+            missing = stated_end - self._last_end
+            self.damage.missing_seconds = missing if missing > _SLACK else Fraction(0)

@@ -1,0 +1,158 @@
+"""A moving picture that was opened, whoever decodes it: FFmpeg's libraries, or Pillow for moving WebP."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from itertools import chain
+from types import MappingProxyType
+from typing import Protocol
+
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from streams.decode import Damage, Decoder
+from streams.errors import InputError
+from streams.fields import FieldOrder
+from streams.formats import PictureFormat
+from streams.guard import check_size, open_film
+from streams.info import (
+    FilmInfo,
+    StreamInfo,
+    describe_chapters,
+    describe_streams,
+    display_matrix,
+    film_origin,
+    header_duration,
+    light_data,
+    main_stream,
+)
+from streams.inlet import Inlet
+from streams.luma import has_clear_pixels
+from streams.place import chroma_location
+
+# Where a seek goes by an index or by true time stamps. It is verified all the same.
+_SEEKABLE = frozenset({"mov", "matroska", "nut", "flv", "mpegts"})
+_PATIENCE_SECONDS = 1.0
+
+
+class Film(Protocol):
+    """What a source needs to know of an opened film."""
+
+    time_base: Fraction
+    origin: Fraction
+    damage: Damage
+
+    def pictures(self, begin: Fraction | None) -> Iterator[VideoFrame]:
+        """Give pictures in display order, from the first or from some picture at or before `begin` seconds."""
+
+    def info(self, first: VideoFrame) -> FilmInfo:
+        """Describe the film, given its first picture."""
+
+    def close(self) -> None:
+        """Let go of the file."""
+
+
+class LibraryFilm:
+    """A film read by FFmpeg's libraries."""
+
+    def __init__(self, inlet: Inlet, form: str | None) -> None:
+        """Open it behind the gate and choose its main picture stream; raises InputError where there is none."""
+        self._inlet = inlet
+        self._form = form
+        self._busy = threading.Lock()
+        self._open()
+
+    def _open(self) -> None:
+        self._container = open_film(self._inlet, self._form)
+        self.streams = describe_streams(self._container)
+        self.stream = self._main()
+        self.time_base = self.stream.time_base or Fraction(1, 1000)
+        self.origin = film_origin(self._container, self.stream)
+        self._decoder = Decoder(self._container, self.stream, self._inlet.path is None)
+        self.damage = self._decoder.damage
+
+    def _main(self) -> VideoStream:
+        name = self._inlet.name
+        chosen = main_stream(self.streams)
+        if chosen is None:
+            raise InputError(_nothing_to_see(self.streams, name))
+        stream = self._container.streams[chosen.index]
+        if not isinstance(stream, VideoStream) or stream.codec_context is None:
+            raise InputError(f"the pictures of {name} are coded in a way that cannot be decoded")
+        if stream.codec_context.width and stream.codec_context.height:
+            check_size(stream.codec_context.width, stream.codec_context.height, name)
+        return stream
+
+    def pictures(self, begin: Fraction | None) -> Iterator[VideoFrame]:
+        """Give pictures in display order. Damage is counted in `damage`, never raised."""
+        return self._guarded(self._from_time(begin) if begin else self._decoder.pictures())
+
+    def _from_time(self, begin: Fraction) -> Iterator[VideoFrame]:
+        """Seek, and trust the seek only if it landed at or before `begin`; else decode from the first picture."""
+        if not self._can_seek() or not self._decoder.seek(int(begin / self.time_base)):
+            return self._decoder.pictures()
+        pictures = self._decoder.pictures()
+        first = next(pictures, None)
+        if first is not None and first.pts is not None and first.pts * self.time_base <= begin:
+            return chain([first], pictures)
+        self._container.close()
+        self._open()
+        return self._decoder.pictures()
+
+    def _can_seek(self) -> bool:
+        return self._inlet.path is not None and not _SEEKABLE.isdisjoint(self._container.format.name.split(","))
+
+    def _guarded(self, pictures: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
+        """Hold the lock while libraries work: closing under a decoder at work would crash the process."""
+        while True:
+            with self._busy:
+                picture = next(pictures, None)
+            if picture is None:
+                return
+            yield picture
+
+    def info(self, first: VideoFrame) -> FilmInfo:
+        """Describe the film, given its first picture."""
+        stream = self.stream
+        return FilmInfo(
+            path=self._inlet.path,
+            name=self._inlet.name,
+            container=self._container.format.name,
+            streams=self.streams,
+            main=stream.index,
+            format=self._format(first),
+            time_base=self.time_base,
+            frames_from_header=stream.frames or None,
+            duration_from_header=header_duration(self._container, stream),
+            average_rate=stream.average_rate or None,
+            sample_aspect_ratio=stream.sample_aspect_ratio or None,
+            rotation=first.rotation,
+            display_matrix=display_matrix(first),
+            start=(first.pts or 0) * self.time_base,
+            interlaced=first.interlaced_frame,
+            top_field_first=FieldOrder().is_top_first(first),
+            chapters=describe_chapters(self._container),
+            tags=MappingProxyType(dict(self._container.metadata)),
+            side_data=light_data(first),
+        )
+
+    def _format(self, first: VideoFrame) -> PictureFormat:
+        fmt = PictureFormat.of_frame(first, chroma_location(self._container, self.stream.index))
+        return replace(fmt, has_alpha=True) if has_clear_pixels(first, fmt) else fmt
+
+    def close(self) -> None:
+        """Let go of the file; a decoder that waits for a pipe is left to the end of the process."""
+        if self._busy.acquire(timeout=_PATIENCE_SECONDS):
+            self._container.close()
+            self._busy.release()
+
+
+def _nothing_to_see(streams: tuple[StreamInfo, ...], name: str) -> str:
+    if any(stream.is_cover for stream in streams):
+        return f"{name} has only cover art, no film"
+    if any(stream.kind == "audio" for stream in streams):
+        return f"{name} has sound only, no pictures"
+    return f"{name} has no pictures"

@@ -1,0 +1,202 @@
+"""The film as it is read: every picture once, in display order, at its exact time, only a few of them in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+
+import av.error
+from av.video.frame import VideoFrame
+
+from streams.clock import Clock, usual_step
+from streams.errors import InputError, UsageError
+from streams.fields import FieldOrder
+from streams.film import Film, LibraryFilm
+from streams.fit import Fitter
+from streams.guard import check_head, check_size
+from streams.info import Chapter, Cut, FilmInfo, StreamInfo
+from streams.inlet import Inlet
+from streams.luma import Plane, alpha_of, luma_of
+from streams.sniff import Nature, nature_of
+from streams.still import Still, read_still, still_info
+from streams.webp import WebpFilm
+
+__all__ = ["Chapter", "Cut", "FilmInfo", "Frame", "StreamInfo", "VideoSource"]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture: luma (H, W) uint8 or uint16, a read-only view of the decoder's memory wherever that can be.
+
+    `pts` and `duration` are ticks of `time_base`; `index` counts delivered pictures from 0. `origin` is the
+    decoder's picture with what must pass through (side data); None for still pictures.
+    """
+
+    luma: Plane
+    pts: int
+    time_base: Fraction
+    duration: int | None
+    index: int
+    alpha: Plane | None = None
+    interlaced: bool = False
+    top_field_first: bool = False
+    origin: VideoFrame | None = None
+
+    @property
+    def time(self) -> Fraction:
+        """Presentation time in seconds."""
+        return self.pts * self.time_base
+
+
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    """A decoded picture with a time that rises, in ticks."""
+
+    picture: VideoFrame
+    pts: int
+
+
+class VideoSource:
+    """A film, opened: `info` is known at once, pictures come by iterating, once.
+
+    `warnings` are sentences about what was amiss; those about the whole film are there when the pictures end.
+    """
+
+    info: FilmInfo
+
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        start: Fraction | None = None,
+        stop: Fraction | None = None,
+        format: str | None = None,
+    ) -> None:
+        """Open `path`, or stdin for None, and decode up to the first picture.
+
+        `start` and `stop` are seconds from the film's beginning: pictures with start <= t < stop are kept, and their
+        times count from `start`. `format` names the container instead of guessing it. Raises InputError for what
+        cannot be read, is not allowed or has no pictures, UsageError for a format that does not exist.
+        """
+        self.warnings: list[str] = []
+        self.still: Still | None = None
+        self._film: Film | None = None
+        self._inlet = Inlet(path)
+        try:
+            self._open(start, stop, format)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, start: Fraction | None, stop: Fraction | None, form: str | None) -> None:
+        check_head(self._inlet)
+        nature = Nature("film") if form else nature_of(self._inlet)
+        if nature.kind == "still":
+            self._open_still(is_cut=start is not None or stop is not None)
+            return
+        film: Film
+        film = (
+            WebpFilm(self._inlet) if nature.kind == "moving webp" else LibraryFilm(self._inlet, form or nature.demuxer)
+        )
+        self._film = film
+        self._cut = None if start is None and stop is None else Cut(start or Fraction(0), stop, film.origin)
+        self._clock = Clock(film.time_base, 1)
+        timed = self._kept(film)
+        first = next(timed, None)
+        if first is None:
+            raise InputError(self._nothing(film))
+        self._timed = chain([first], timed)
+        self._describe(film, first)
+
+    def _open_still(self, is_cut: bool) -> None:
+        if is_cut:
+            raise UsageError(f"{self._inlet.name} is a still picture: it has no part between two times")
+        self.still = read_still(self._inlet)
+        self.warnings += self.still.warnings
+        self.info = still_info(self.still, self._inlet)
+
+    def _nothing(self, film: Film) -> str:
+        if self._cut and self._clock.last is not None:
+            return f"{self._inlet.name} has no pictures between the times that were asked for"
+        return f"{self._inlet.name} has no pictures that can be decoded"
+
+    def _describe(self, film: Film, first: _Timed) -> None:
+        check_size(first.picture.width, first.picture.height, self._inlet.name)
+        info = film.info(first.picture)
+        self._clock.step = usual_step(info.time_base, info.average_rate)
+        frames = None if self._cut else info.frames_from_header
+        start = first.pts * info.time_base
+        self.info = replace(info, cut=self._cut, frames_from_header=frames, start=start)
+
+    def _kept(self, film: Film) -> Iterator[_Timed]:
+        """Give pictures of the part that was asked for, times counted from its start."""
+        base, cut = film.time_base, self._cut
+        begin = cut.origin + cut.start if cut else None
+        end = cut.origin + cut.stop if cut and cut.stop is not None else None
+        shift = begin // base if begin is not None else 0
+        for picture in film.pictures(begin if cut and cut.start else None):
+            pts = self._clock.stamp(picture.pts if picture.pts is not None else picture.dts, picture.duration)
+            if end is not None and pts * base >= end:
+                return
+            if begin is None or pts * base >= begin:
+                yield _Timed(picture, pts - shift)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Give the pictures, each once."""
+        return self._pages(self.still) if self.still else self._frames()
+
+    def _pages(self, still: Still) -> Iterator[Frame]:
+        for index, page in enumerate(still.pages):
+            yield Frame(page.luma, index, Fraction(1), 1, index, page.alpha)
+
+    def _frames(self) -> Iterator[Frame]:
+        assert self._film is not None
+        fitter, order = Fitter(self.info.format, self._inlet.name), FieldOrder()
+        index = 0
+        for timed in self._timed:
+            try:
+                picture = fitter.fitted(timed.picture)
+            except av.error.FFmpegError:
+                self._film.damage.undecoded += 1
+                continue
+            yield self._frame(picture, timed.pts, index, order.is_top_first(timed.picture))
+            index += 1
+        self._say_what_was_amiss(self._film, fitter)
+
+    def _frame(self, picture: VideoFrame, pts: int, index: int, top_first: bool) -> Frame:
+        fmt = self.info.format
+        return Frame(
+            luma_of(picture, fmt),
+            pts,
+            self.info.time_base,
+            picture.duration or None,
+            index,
+            alpha_of(picture, fmt),
+            picture.interlaced_frame,
+            top_first,
+            picture,
+        )
+
+    def _say_what_was_amiss(self, film: Film, fitter: Fitter) -> None:
+        name = self._inlet.name
+        said = (film.damage.sentence(name), self._clock.sentence(name), fitter.sentence())
+        self.warnings += [sentence for sentence in said if sentence]
+
+    def close(self) -> None:
+        """Let go of the film. Twice does no harm; pictures that were given out stay valid."""
+        if self._film:
+            self._film.close()
+            self._film = None
+        self._inlet.close()
+
+    def __enter__(self) -> VideoSource:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,220 @@
+"""Still pictures read: JPEG, PNG, TIFF with all pages, WebP; 1 to 16 bits, grey, RGB, palette, with alpha or not."""
+
+from __future__ import annotations
+
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from zlib import error as ZlibError
+
+import av.error
+import numpy as np
+from av.codec.context import CodecContext
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from numpy.typing import NDArray
+from PIL import Image
+
+from streams.errors import InputError
+from streams.formats import ColorTags, PictureFormat, luma_weights
+from streams.guard import MAX_SAMPLES, check_size
+from streams.info import FilmInfo, StreamInfo
+from streams.inlet import Inlet
+from streams.picture import FileType, Page, Still
+
+# Everything Pillow is known to raise for broken files, and its bomb errors.
+PILLOW_FAILS = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    KeyError,
+    IndexError,
+    TypeError,
+    AttributeError,
+    NotImplementedError,
+    RuntimeError,
+    ArithmeticError,
+    MemoryError,
+    struct.error,
+    ZlibError,
+    Image.DecompressionBombError,
+)
+_TYPES: dict[str | None, FileType] = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png", "TIFF": "tiff", "WEBP": "webp"}
+_LARGEST_FILE = 1 << 31
+_MOST_PAGES = 10_000
+_CAP = threading.Lock()
+
+_BITS_PER_SAMPLE = 258
+_PHOTOMETRIC = 262
+_WHITE_IS_ZERO = 0
+_PLAIN_MODES = frozenset({"L", "LA", "RGB", "RGBA"})
+_PIXELS = {
+    (1, 1): "gray",
+    (2, 1): "ya8",
+    (3, 1): "rgb24",
+    (4, 1): "rgba",
+    (1, 2): "gray16le",
+    (2, 2): "ya16le",
+    (3, 2): "rgb48le",
+    (4, 2): "rgba64le",
+}
+
+
+def read_still(source: Path | bytes | Inlet) -> Still:
+    """Read a picture file, all its pages; raises InputError for what is broken, too large or not supported."""
+    if isinstance(source, Inlet):
+        data, name = source.read_all(_LARGEST_FILE), source.name
+    elif isinstance(source, bytes):
+        data, name = source, "the picture"
+    else:
+        with Inlet(source) as inlet:
+            data, name = inlet.read_all(_LARGEST_FILE), inlet.name
+    with open_picture(data, name) as image:
+        file_type = _TYPES[image.format]
+        pages = tuple(_page(samples) for samples in _pages(image, data, name))
+        more = image.format == "MPO" and getattr(image, "n_frames", 1) > 1
+    warnings = (f"{name} holds more than one picture: only the first is kept",) if more else ()
+    return Still(name, file_type, pages, data, _is_lossless(file_type, data), warnings)
+
+
+def still_info(still: Still, inlet: Inlet) -> FilmInfo:
+    """Describe a still picture as a film of one frame a page."""
+    stream = StreamInfo(0, "video", still.file_type, {}, frozenset({"default"}), Fraction(1), 0, len(still.pages))
+    return FilmInfo(
+        path=inlet.path,
+        name=still.name,
+        container=still.file_type,
+        streams=(stream,),
+        main=0,
+        format=still.pages[0].format,
+        time_base=Fraction(1),
+        frames_from_header=len(still.pages),
+        is_still=True,
+    )
+
+
+def open_picture(data: bytes, name: str) -> Image.Image:
+    """Open picture bytes with Pillow, without decoding; raises InputError for what it does not know, or too large."""
+    try:
+        with _own_cap():
+            image = Image.open(BytesIO(data), formats=("JPEG", "MPO", "PNG", "TIFF", "WEBP"))
+    except PILLOW_FAILS as error:
+        raise InputError(f"{name} is a broken picture, or of a kind that is not supported") from error
+    check_size(*image.size, name)
+    return image
+
+
+@contextmanager
+def _own_cap() -> Iterator[None]:
+    """Lift Pillow's limit on pixels, which warns on stderr, where ours is asked at once."""
+    with _CAP:
+        limit = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def _pages(image: Image.Image, data: bytes, name: str) -> Iterator[NDArray[Any]]:
+    """Decode page after page to samples, (H, W) or (H, W, channels)."""
+    count = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+    if count > _MOST_PAGES:
+        raise InputError(f"{name} has {count} pages: more than {_MOST_PAGES} are not opened")
+    for number in range(count):
+        try:
+            with _own_cap():
+                image.seek(number)
+            check_size(*image.size, name)
+            samples = _samples(image, data, number, name)
+        except (*PILLOW_FAILS, av.error.FFmpegError) as error:
+            page = f"page {number + 1} of {name}" if count > 1 else name
+            raise InputError(f"{page} is broken or cut short") from error
+        yield samples
+
+
+def _samples(image: Image.Image, data: bytes, number: int, name: str) -> NDArray[Any]:
+    if _is_deep_color(image, data):
+        return _decoded_deep("png" if image.format == "PNG" else "tiff", data, number)
+    if image.mode.startswith("I;16"):
+        grey = np.asarray(image).astype(np.uint16)
+        return np.uint16(65535) - grey if _is_white_zero(image) else grey
+    if image.mode in ("CMYK", "LAB", "I", "F"):
+        raise InputError(f"{name} is stored as {image.mode}, which is not supported: save it as grey or RGB first")
+    if image.format in ("JPEG", "MPO"):
+        # The luma plane itself, not what is left of it after RGB was clipped.
+        image.draft("L", image.size)
+    return np.asarray(_plain(image))
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """Unfold palettes, single bits, YCbCr, and transparency that is one colour."""
+    if "transparency" in image.info and image.mode in ("1", "L", "RGB", "P"):
+        return image.convert("LA" if image.mode in ("1", "L") else "RGBA")
+    if image.mode in _PLAIN_MODES:
+        return image
+    if image.mode == "1":
+        return image.convert("L")
+    return image.convert("RGBA" if image.mode in ("PA", "RGBa", "La") else "RGB")
+
+
+def _is_white_zero(image: Image.Image) -> bool:
+    tags = getattr(image, "tag_v2", {})
+    return bool(tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO)
+
+
+def _is_deep_color(image: Image.Image, data: bytes) -> bool:
+    """Tell 16-bit pictures that Pillow would cut down to 8 bits: all but plain grey."""
+    if image.format == "PNG":
+        depth, color_type = data[24], data[25]
+        return depth == 16 and (color_type != 0 or "transparency" in image.info)
+    if image.format == "TIFF":
+        bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (8,))
+        return len(bits) > 1 and max(bits) > 8
+    return False
+
+
+def _decoded_deep(codec: str, data: bytes, number: int) -> NDArray[Any]:
+    """Decode a 16-bit picture with FFmpeg's decoder."""
+    context = CodecContext.create(codec, "r")
+    assert isinstance(context, VideoCodecContext)
+    context.options = {"max_pixels": str(MAX_SAMPLES)} | ({"page": str(number + 1)} if codec == "tiff" else {})
+    frames = context.decode(Packet(data)) or context.decode(None)
+    frame = frames[0]
+    name = frame.format.name.removesuffix("be").removesuffix("le")
+    channels = {"gray16": 1, "ya16": 2, "rgb48": 3, "rgba64": 4}[name]
+    plane = frame.planes[0]
+    words = np.frombuffer(plane, ">u2" if frame.format.is_big_endian else "<u2").reshape(plane.height, -1)  # type: ignore[call-overload]
+    samples: NDArray[Any] = words[:, : frame.width * channels].reshape(frame.height, frame.width, channels)
+    return samples.astype(np.uint16)
+
+
+def _page(samples: NDArray[Any]) -> Page:
+    """Split samples into luma and alpha."""
+    deep = samples if samples.ndim == 3 else samples[:, :, None]
+    height, width, channels = deep.shape
+    fmt = PictureFormat.of((width, height), _PIXELS[channels, deep.itemsize], ColorTags(), is_still=True)
+    alpha = np.ascontiguousarray(deep[:, :, -1]) if channels in (2, 4) else None
+    if channels < 3:
+        return Page(np.ascontiguousarray(deep[:, :, 0]), alpha, None, fmt)
+    light = deep[:, :, :3] @ np.array(luma_weights(fmt.matrix), np.float32)
+    return Page((light + np.float32(0.5)).astype(deep.dtype), alpha, light, fmt)
+
+
+def _is_lossless(file_type: FileType, data: bytes) -> bool:
+    return file_type in ("png", "tiff") or (file_type == "webp" and b"VP8L" in _chunk_names(data))
+
+
+def _chunk_names(data: bytes) -> bytes:
+    """Return the names of a WebP's chunks."""
+    names, at = b"", 12
+    while at + 8 <= len(data):
+        names += data[at : at + 4] + b" "
+        at += 8 + (struct.unpack("<I", data[at + 4 : at + 8])[0] + 1 & ~1)
+    return names
