@@ -56,22 +56,26 @@ def _pictures(count: int) -> str:
 
 @dataclass(slots=True)
 class Decoder:
-    """The pictures of one stream, as the decoder gives them: display order, raw time stamps."""
+    """The pictures of one stream, as the decoder gives them: display order, raw time stamps.
+
+    `is_patient` allows frame threads. They are fast, but hold back as many pictures as there are threads (delay on a
+    live pipe), and an error while the last ones are fetched loses them all: then `lost_tail` is set.
+    """
 
     container: InputContainer
     stream: VideoStream
-    is_pipe: bool
+    is_patient: bool
     damage: Damage = field(default_factory=Damage)
     _packets: int = 0
     _last_end: Fraction | None = None
     _is_whole: bool = True
+    lost_tail: bool = False
 
     def __post_init__(self) -> None:
-        """Ready the codec: as many threads as help, none that would hold back pictures of a live pipe."""
+        """Ready the codec."""
         context = self.stream.codec_context
         context.options = {"max_pixels": str(MAX_SAMPLES)}
-        # Frame threads keep back as many pictures as there are threads: on a live pipe that is delay.
-        context.thread_type = "SLICE" if self.is_pipe else "AUTO"
+        context.thread_type = "AUTO" if self.is_patient else "SLICE"
 
     def seek(self, ticks: int) -> bool:
         """Go to a key picture at or before `ticks` of the stream's clock; False where the film cannot."""
@@ -86,7 +90,9 @@ class Decoder:
         """Decode up to the end; damage is counted, never raised."""
         for packet in self._demuxed():
             yield from self._decoded(packet)
+        lost = self.damage.undecoded
         yield from self._decoded(None)
+        self.lost_tail = self.is_patient and self.damage.undecoded > lost
         self._judge_end()
 
     def _demuxed(self) -> Iterator[Packet[Stream]]:

@@ -63,15 +63,15 @@ class LibraryFilm:
         self._inlet = inlet
         self._form = form
         self._busy = threading.Lock()
-        self._open()
+        self._open(is_patient=inlet.path is not None)
 
-    def _open(self) -> None:
+    def _open(self, is_patient: bool) -> None:
         self._container = open_film(self._inlet, self._form)
         self.streams = describe_streams(self._container)
         self.stream = self._main()
         self.time_base = self.stream.time_base or Fraction(1, 1000)
         self.origin = film_origin(self._container, self.stream)
-        self._decoder = Decoder(self._container, self.stream, self._inlet.path is None)
+        self._decoder = Decoder(self._container, self.stream, is_patient)
         self.damage = self._decoder.damage
 
     def _main(self) -> VideoStream:
@@ -88,7 +88,22 @@ class LibraryFilm:
 
     def pictures(self, begin: Fraction | None) -> Iterator[VideoFrame]:
         """Give pictures in display order. Damage is counted in `damage`, never raised."""
-        return self._guarded(self._from_time(begin) if begin else self._decoder.pictures())
+        return self._guarded(self._with_tail(self._from_time(begin) if begin else self._decoder.pictures()))
+
+    def _with_tail(self, pictures: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
+        """Fetch the last pictures again, one by one, where damage at the end made frame threads drop them."""
+        last: int | None = None
+        for picture in pictures:
+            last = picture.pts
+            yield picture
+        if self._decoder.lost_tail and last is not None:
+            damage = self.damage
+            self._container.close()
+            self._open(is_patient=False)
+            for picture in self._from_time(last * self.time_base):
+                if picture.pts is not None and picture.pts > last:
+                    yield picture
+            self.damage = damage
 
     def _from_time(self, begin: Fraction) -> Iterator[VideoFrame]:
         """Seek, and trust the seek only if it landed at or before `begin`; else decode from the first picture."""
@@ -99,7 +114,7 @@ class LibraryFilm:
         if first is not None and first.pts is not None and first.pts * self.time_base <= begin:
             return chain([first], pictures)
         self._container.close()
-        self._open()
+        self._open(self._decoder.is_patient)
         return self._decoder.pictures()
 
     def _can_seek(self) -> bool:

@@ -103,7 +103,7 @@ def open_picture(data: bytes, name: str) -> Image.Image:
     """Open picture bytes with Pillow, without decoding; raises InputError for what it does not know, or too large."""
     try:
         with _own_cap():
-            image = Image.open(BytesIO(data), formats=("JPEG", "MPO", "PNG", "TIFF", "WEBP"))
+            image = Image.open(BytesIO(data), formats=("JPEG", "PNG", "TIFF", "WEBP"))
     except PILLOW_FAILS as error:
         raise InputError(f"{name} is a broken picture, or of a kind that is not supported") from error
     check_size(*image.size, name)
