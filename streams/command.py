@@ -1,0 +1,237 @@
+"""The command line that makes ffmpeg write a film: our pictures from a pipe, everything else from the original."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import ffmpeg
+
+from streams import boxes, marks
+from streams.containers import ITUNES_TAGS
+from streams.guard import gate_options
+from streams.light import x26x_light
+from streams.passengers import STATISTICS_TAGS, Passenger
+
+if TYPE_CHECKING:
+    from streams.info import FilmInfo
+    from streams.plan import OutputPlan
+
+# Names of files are put in after ffmpeg-python has done its part: it cannot hash bytes that are not UTF-8.
+_PICTURES, _FILM, _TARGET = "pipe:0", "the film", "the target"
+_FILLER = "room for vidcolor's mark, "
+# Longer than this a single argument may not be on Linux.
+_LONGEST_ARGUMENT = 120_000
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """An ffmpeg command; `own_tags` are those that must still be put in the place of `filler`."""
+
+    words: tuple[str, ...] = field(repr=False)
+    own_tags: Mapping[str, str] = field(default_factory=dict)
+    filler: str = _FILLER
+
+
+def build(plan: OutputPlan, info: FilmInfo, mark: str, target: Path | None, covers: tuple[Path, ...] = ()) -> Command:
+    """Build the command that encodes `info` as `plan` says to `target` (None: standard output).
+
+    `covers` are files to attach, in the order of `plan.manifest.attached`.
+    """
+    own_tags = _own_tags(plan, info, mark)
+    chosen = {**_whole(plan, info), **_marked(plan, info, mark, own_tags), **_pictures(plan, info, mark)}
+    for at, passenger in enumerate(plan.manifest.mapped):
+        chosen |= _stream(plan, at, passenger)
+    output = ffmpeg.output(*_inputs(plan, info), _TARGET, **chosen)
+    words = ffmpeg.get_args(output)
+    words[-1:-1] = [*_repeated(plan), *_attachments(plan, covers)]
+    names = {_FILM: f"file:{info.path}", _TARGET: "pipe:1" if target is None else f"file:{target}"}
+    program = plan.ffmpeg.path if plan.ffmpeg else "ffmpeg"
+    start = (program, "-hide_banner", "-nostdin", "-v", "error", "-y", "-copyts")
+    return Command((*start, *(names.get(word, word) for word in words)), own_tags)
+
+
+def _inputs(plan: OutputPlan, info: FilmInfo) -> list[ffmpeg.nodes.FilterableStream]:
+    # Pictures are read as they come, without a look ahead for facts that the options state.
+    pictures = ffmpeg.input(
+        _PICTURES, f="nut", probesize="32", analyzeduration="0", fpsprobesize="0", **_roll(plan, info)
+    )
+    streams = plan.manifest.mapped
+    if not _has_film(plan, info):
+        return [pictures["v:0"]]
+    film = ffmpeg.input(_FILM, **gate_options(), **_span(info))
+    chosen = [pictures["v:0"] if one.way == "pictures" else film[str(one.stream.index)] for one in streams]
+    # A stream that is not there, optional: it brings the film in for its tags even if no stream of it is copied.
+    return [*chosen, film[f"{len(info.streams)}?"]]
+
+
+def _has_film(plan: OutputPlan, info: FilmInfo) -> bool:
+    return info.path is not None and plan.manifest.carries
+
+
+def _film_number(plan: OutputPlan) -> str:
+    """Return the number of the original among the inputs: they are numbered as the streams first name them."""
+    return "1" if plan.manifest.main == 0 else "0"
+
+
+def _span(info: FilmInfo) -> dict[str, str]:
+    """Cut the other streams as the pictures are cut, and let their times begin where the pictures' begin."""
+    if info.cut is None:
+        return {}
+    begin = info.cut.origin + info.cut.start
+    span = {"itsoffset": _seconds(-begin), "ss": _seconds(begin), "seek_timestamp": "1"}
+    if info.cut.stop is not None:
+        span["to"] = _seconds(info.cut.origin + info.cut.stop)
+    return span
+
+
+def _seconds(time: Fraction) -> str:
+    return f"{float(time):.6f}"
+
+
+def _roll(plan: OutputPlan, info: FilmInfo) -> dict[str, str]:
+    """Matroska keeps a turn as an angle; the matrix of MP4 is set afterwards, with all its nine numbers."""
+    if plan.container.turns != "roll" or info.rotation % 360 == 0:
+        return {}
+    return {"display_rotation": str(info.rotation)}
+
+
+def _whole(plan: OutputPlan, info: FilmInfo) -> dict[str, str]:
+    chosen = {"f": plan.muxer, **dict(plan.container.fixed)}
+    # Without it Matroska moves every stream, and no chapter, by the negative decoding times of B pictures.
+    chosen["avoid_negative_ts"] = "disabled"
+    chosen["max_muxing_queue_size"] = "9999"
+    if plan.is_live:
+        chosen |= {"flush_packets": "1"}
+    if _has_film(plan, info):
+        film = _film_number(plan)
+        chosen |= {"map_metadata": film, "map_chapters": film if plan.manifest.chapters else "-1"}
+    return chosen
+
+
+def _marked(plan: OutputPlan, info: FilmInfo, mark: str, own_tags: Mapping[str, str]) -> dict[str, str]:
+    if own_tags:
+        return {"metadata": f"{marks.free_atom(iter(info.tags))}={boxes.placeholder(own_tags, _FILLER)}"}
+    if plan.container.marks in ("tag", "key"):
+        return {"metadata": f"{marks.TAG}={mark}"}
+    if plan.container.marks == "info":
+        return {"metadata": f"{marks.free_chunk(iter(info.tags))}={marks.tagged(mark)}"}
+    return {}
+
+
+def _own_tags(plan: OutputPlan, info: FilmInfo, mark: str) -> dict[str, str]:
+    """Collect the tags that MP4 holds only in boxes of their own: the mark, and what of the film has no other place."""
+    if plan.container.marks != "atom":
+        return {}
+    foreign = {name: value for name, value in info.tags.items() if name.lower() not in ITUNES_TAGS}
+    tags = {marks.TAG: mark, **(foreign if _has_film(plan, info) else {})}
+    while len(boxes.placeholder(tags, _FILLER)) > _LONGEST_ARGUMENT:
+        del tags[max(foreign, key=lambda name: len(foreign.pop(name)))]
+    return tags
+
+
+def _pictures(plan: OutputPlan, info: FilmInfo, mark: str) -> dict[str, str]:
+    at = plan.manifest.main
+    chosen = _quality(plan, info) | {"fps_mode": "passthrough", "enc_time_base": _clock(plan, info)}
+    chosen["filter"] = ",".join(_filters(plan, info))
+    if plan.codec.name == "h264":
+        # It outlives every copy, also into files whose tags a program drops.
+        chosen["bsf"] = f"h264_metadata=sei_user_data={marks.message(mark)}"
+    return {f"{name}:{at}": value for name, value in chosen.items()}
+
+
+def _clock(plan: OutputPlan, info: FilmInfo) -> str:
+    if plan.container.one_rate and info.average_rate:
+        return f"{info.average_rate.denominator}/{info.average_rate.numerator}"
+    return f"{info.time_base.numerator}/{info.time_base.denominator}"
+
+
+def _quality(plan: OutputPlan, info: FilmInfo) -> dict[str, str]:
+    codec, options = plan.codec, plan.options
+    rows = [codec.fixed, (codec.exact or ()) if options.lossless else codec.lossy]
+    if info.interlaced:
+        rows.append((codec.exact_fields if options.lossless else codec.fields) or ())
+    params = [(f"{codec.encoder[3:]}-params", text) for text in _params(plan, info)]
+    chosen = _joined([*rows, params])
+    if codec.crf and not (options.lossless and codec.exact):
+        chosen["crf"] = str(codec.crf[1] if options.crf is None else options.crf)
+    if codec.preset:
+        chosen[codec.preset_option] = options.preset or codec.preset
+    return chosen
+
+
+def _params(plan: OutputPlan, info: FilmInfo) -> Iterator[str]:
+    """Give x264 and x265 what has no option of ffmpeg's."""
+    if plan.codec.name == "hevc":
+        yield "log-level=error"
+    if plan.codec.name in ("h264", "hevc"):
+        yield from x26x_light(plan.codec.name, info.side_data)
+    if plan.codec.name == "h264" and info.interlaced:
+        yield "tff=1" if info.top_field_first else "bff=1"
+    if plan.codec.name == "h264" and plan.is_live:
+        # No picture waits for later ones: whoever reads the pipe sees it as soon as it is coloured.
+        yield "bframes=0:rc-lookahead=0:sync-lookahead=0:mbtree=0:sliced-threads=1"
+
+
+def _joined(rows: list[tuple[tuple[str, str], ...] | list[tuple[str, str]]]) -> dict[str, str]:
+    """Make one option of each name; lists of parameters grow, other values are replaced."""
+    chosen: dict[str, str] = {}
+    for name, value in (pair for row in rows for pair in row):
+        grows = name.endswith("-params") and name in chosen
+        chosen[name] = f"{chosen[name]}:{value}" if grows else value
+    return chosen
+
+
+def _filters(plan: OutputPlan, info: FilmInfo) -> Iterator[str]:
+    """State what raw pictures cannot say of themselves; no sample is touched."""
+    tags = plan.coded.stated
+    words = {
+        "range": tags.range,
+        "colorspace": tags.matrix,
+        "color_primaries": tags.primaries,
+        "color_trc": tags.transfer,
+        "chroma_location": tags.location,
+    }
+    stated = ":".join(f"{name}={value}" for name, value in words.items() if value)
+    if stated:
+        yield f"setparams={stated}"
+    ratio = info.sample_aspect_ratio
+    if ratio:
+        yield f"setsar={ratio.numerator}/{ratio.denominator}:max={max(ratio.numerator, ratio.denominator, 100)}"
+    order = ("tff" if info.top_field_first else "bff") if info.interlaced else "prog"
+    yield f"setfield={order}"
+
+
+def _stream(plan: OutputPlan, at: int, passenger: Passenger) -> dict[str, str]:
+    way, stream = passenger.way, passenger.stream
+    codec = {"pictures": plan.encoder, "text": plan.container.text or "copy"}.get(way, "copy")
+    chosen = {f"c:{at}": codec}
+    if plan.manifest.carries:
+        chosen[f"map_metadata:s:{at}"] = f"{_film_number(plan)}:s:{stream.index}"
+    # Every flag is given: ffmpeg would set the default flag where a film has none.
+    chosen[f"disposition:{at}"] = "+".join(sorted(stream.disposition)) or "0"
+    if plan.codec.name == "hevc" and way == "pictures" and plan.container.turns == "matrix":
+        chosen[f"tag:{at}"] = "hvc1"
+    return chosen
+
+
+def _repeated(plan: OutputPlan) -> Iterator[str]:
+    """Drop figures that were true of the old packets; ffmpeg-python cannot say one option twice."""
+    at = plan.manifest.main
+    main = plan.manifest.mapped[at].stream
+    for name in main.tags:
+        if name.upper() in STATISTICS_TAGS or name in STATISTICS_TAGS:
+            yield from (f"-metadata:s:{at}", f"{name}=")
+
+
+def _attachments(plan: OutputPlan, covers: tuple[Path, ...]) -> Iterator[str]:
+    first = len(plan.manifest.mapped)
+    for at, (stream, path) in enumerate(zip(plan.manifest.attached, covers, strict=True), first):
+        yield from ("-attach", f"file:{path}")
+        for name in ("filename", "mimetype", "title"):
+            value = stream.tags.get(name) or stream.tags.get(name.upper())
+            if value:
+                yield from (f"-metadata:s:{at}", f"{name}={value}")

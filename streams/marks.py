@@ -1,0 +1,105 @@
+"""Where a container keeps the mark, written and read back: a tag, a box, a comment, or a message in the pictures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from urllib.parse import quote, unquote
+from uuid import UUID
+
+import av
+import av.error
+from av.container import InputContainer
+from av.sidedata.sidedata import Type as SideType
+from av.video.frame import VideoFrame
+
+from streams.errors import InputError, printable
+from streams.guard import gate_options
+
+TAG = "vidcolor"
+_HEAD = f"{TAG}: "
+# Drawn once at random; it tells our messages from those of encoders (ITU-T H.264, D.2.6: user data unregistered).
+MESSAGE_UUID = UUID("5d0f1c63-9b0e-4c58-8f0b-2d6c1f6e7a94")
+_PICTURES_SEARCHED = 4
+# RIFF INFO chunks that films hardly use; the first that is free takes the mark.
+_INFO_CHUNKS = ("ISRF", "IKEY", "ISBJ", "ISRC")
+# iTunes tags likewise: one lends its room until ours is written in its place.
+_ATOM_TAGS = ("network", "episode_id", "keywords", "grouping", "show", "lyrics", "synopsis")
+
+
+def tagged(mark: str) -> str:
+    """Return the mark as it lies in a place that others may use as well."""
+    return _HEAD + mark
+
+
+def free_chunk(taken: Iterator[str]) -> str:
+    """Name a RIFF INFO chunk that no tag of the film takes."""
+    used = {name.upper() for name in taken}
+    return next((name for name in _INFO_CHUNKS if name not in used), _INFO_CHUNKS[-1])
+
+
+def free_atom(taken: Iterator[str]) -> str:
+    """Name an iTunes tag that no tag of the film takes."""
+    used = {name.lower() for name in taken}
+    return next((name for name in _ATOM_TAGS if name not in used), _ATOM_TAGS[-1])
+
+
+def message(mark: str) -> str:
+    """Return the mark as h264_metadata takes it: a UUID and a text without any character that steers ffmpeg."""
+    return f"{MESSAGE_UUID}+{quote(_HEAD + mark, safe='')}"
+
+
+def read_mark(path: Path) -> str | None:
+    """Read the mark of a film back; None where it has none.
+
+    Raises InputError where the file cannot be read as a film.
+    """
+    try:
+        with av.open(f"file:{path}", options=gate_options(), metadata_errors="replace") as film:
+            return _in_tags(film) or _in_pictures(film) or _in_head(path)
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise InputError(f"{printable(path)} cannot be read as a film") from error
+
+
+def _in_tags(film: InputContainer) -> str | None:
+    for tags in (film.metadata, *(stream.metadata for stream in film.streams)):
+        for name, value in tags.items():
+            if value.startswith(_HEAD):
+                return value.removeprefix(_HEAD)
+            if name.lower() == TAG:
+                return value
+    return None
+
+
+def _in_pictures(film: InputContainer) -> str | None:
+    """Look for our message in the first pictures of each picture stream."""
+    for stream in film.streams.video:
+        if stream.codec_context is None or stream.codec_context.name not in ("h264", "hevc"):
+            continue
+        for text in _messages(film, stream.index):
+            return text
+    return None
+
+
+def _messages(film: InputContainer, index: int) -> Iterator[str]:
+    for frame in islice(film.decode(film.streams[index]), _PICTURES_SEARCHED):
+        if not isinstance(frame, VideoFrame):
+            return
+        for data in frame.side_data:
+            content = bytes(data)
+            if data.type == SideType.SEI_UNREGISTERED and content.startswith(MESSAGE_UUID.bytes):
+                yield unquote(content[16:].rstrip(b"\0").decode("ascii", "replace")).removeprefix(_HEAD)
+
+
+def y4m_comment(mark: str) -> str:
+    """Return the mark as a comment of a Y4M header, which has no blanks."""
+    return f"X{TAG.upper()}={quote(mark, safe=':;=,')}"
+
+
+def _in_head(path: Path) -> str | None:
+    with path.open("rb") as file:
+        head = file.read(1 << 13)
+    found = re.search(rf" X{TAG.upper()}=(\S+)".encode(), head.partition(b"\n")[0])
+    return unquote(found[1].decode("ascii", "replace")) if found and head.startswith(b"YUV4MPEG2 ") else None

@@ -1,0 +1,120 @@
+"""Plain pictures, written without ffmpeg: YUV4MPEG2 and raw video, each picture out as soon as it is there."""
+
+from __future__ import annotations
+
+import os
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from streams.errors import FilmError, OutputError, printable
+from streams.marks import y4m_comment
+from streams.planar import Packer
+from streams.target import plain_reason
+
+if TYPE_CHECKING:
+    from streams.info import FilmInfo
+    from streams.plan import OutputPlan
+    from streams.planar import Plane
+    from streams.source import Frame
+
+_SITES = {"left": "mpeg2", "center": "jpeg", "topleft": "paldv"}
+
+
+class Writer(Protocol):
+    """What takes coloured pictures, one after the other, and then ends well or is killed."""
+
+    def write(self, frame: Frame, cb: Plane, cr: Plane) -> None:
+        """Take one picture."""
+
+    def finish(self) -> None:
+        """End well."""
+
+    def kill(self) -> None:
+        """End at once."""
+
+
+class PlainWriter:
+    """Writes planes one after the other, with Y4M's words before them or with none."""
+
+    def __init__(self, plan: OutputPlan, info: FilmInfo, mark: str, target: Path | None) -> None:
+        """Open `target` (None: standard output); raises OutputError where that fails."""
+        self._head = y4m_head(plan, info, mark) if plan.muxer == "yuv4mpegpipe" else b""
+        self._between = b"FRAME\n" if self._head else b""
+        self._packer = Packer(plan.coded, plan.luma_shift)
+        self._target = target
+        self._is_live = target is None
+        self._descriptor: int | None = _descriptor(target)
+        self._room = np.empty(self._packer.size, np.uint8)
+
+    def write(self, frame: Frame, cb: Plane, cr: Plane) -> None:
+        """Write one picture; raises OutputError where nobody reads, or no space is left."""
+        self._packer.pack(self._room, frame.luma, cb, cr, frame.alpha)
+        self._put(self._head + self._between)
+        self._head = b""
+        self._put(self._room.data)
+
+    def _put(self, data: bytes | memoryview) -> None:
+        rest = memoryview(data)
+        while rest and self._descriptor is not None:
+            try:
+                rest = rest[os.write(self._descriptor, rest) :]
+            except OSError as error:
+                raise self._failure(error) from error
+
+    def _failure(self, error: OSError) -> FilmError:
+        if self._is_live and isinstance(error, BrokenPipeError):
+            return OutputError("whoever read standard output has stopped reading")
+        name = "standard output" if self._target is None else printable(self._target.name)
+        return OutputError(f"{name} cannot be written: {plain_reason(error)}")
+
+    def finish(self) -> None:
+        """Close a file; standard output stays open."""
+        self.kill()
+
+    def kill(self) -> None:
+        """Close a file; standard output stays open. Twice does no harm."""
+        if self._descriptor is not None and not self._is_live:
+            os.close(self._descriptor)
+        self._descriptor = None
+
+
+def _descriptor(target: Path | None) -> int:
+    if target is None:
+        # The descriptor itself: a buffer would hold pictures back, and complain at exit when the reader has left.
+        sys.stdout.flush()
+        return sys.stdout.fileno()
+    return os.open(target, os.O_WRONLY | os.O_TRUNC | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+
+
+def y4m_head(plan: OutputPlan, info: FilmInfo, mark: str) -> bytes:
+    """Return the header line of a YUV4MPEG2 stream (mjpegtools' yuv4mpeg(5), with FFmpeg's names beyond 8 bits)."""
+    coded, rate, ratio = plan.coded, info.average_rate or Fraction(25), info.sample_aspect_ratio
+    fields = ("t" if info.top_field_first else "b") if info.interlaced else "p"
+    words = [
+        "YUV4MPEG2",
+        f"W{coded.width}",
+        f"H{coded.height}",
+        f"F{rate.numerator}:{rate.denominator}",
+        f"I{fields}",
+        f"A{ratio.numerator}:{ratio.denominator}" if ratio else "A0:0",
+        f"C{_form(plan)}",
+        f"XCOLORRANGE={'FULL' if coded.full_range else 'LIMITED'}",
+        y4m_comment(mark),
+    ]
+    return " ".join(words).encode() + b"\n"
+
+
+def _form(plan: OutputPlan) -> str:
+    coded = plan.coded
+    sampling = coded.pixels.removeprefix("yuva").removeprefix("yuv").partition("p")[0]
+    if coded.has_alpha:
+        return f"{sampling}alpha"
+    if coded.depth > 8:
+        return f"{sampling}p{coded.depth}"
+    if sampling == "420":
+        return sampling + _SITES.get(coded.stated.location or "center", "jpeg")
+    return sampling

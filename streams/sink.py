@@ -1,0 +1,224 @@
+"""The film as it is written: pictures in, a whole and checked file out, or nothing at all."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import av
+import av.error
+import numpy as np
+from av.container import InputContainer
+
+from streams import boxes
+from streams.child import Child
+from streams.command import build
+from streams.errors import EncoderError, OutputError, printable
+from streams.marks import read_mark
+from streams.plain import PlainWriter, Writer
+from streams.plan import EncodeOptions, OutputPlan, default_target, plan_output
+from streams.planar import Packer
+from streams.target import Temporary
+
+if TYPE_CHECKING:
+    from streams.info import FilmInfo
+    from streams.planar import Plane
+    from streams.source import Frame
+
+__all__ = ["EncodeOptions", "OutputPlan", "VideoSink", "default_target", "plan_output", "read_mark"]
+
+# Pictures go to ffmpeg in pieces of this many bytes.
+_BUFFER = 1 << 20
+
+
+class VideoSink:
+    """Writes one film. Leaving the `with` block by an error, or without `finish`, leaves nothing behind.
+
+    Pictures come one after the other, in the order of their time; `abort` may be called from another thread.
+    """
+
+    def __init__(self, plan: OutputPlan, info: FilmInfo, mark: str) -> None:
+        """Open the output; `mark` is one line that says how the colours were made.
+
+        Raises OutputError where the place cannot be written, EncoderError where ffmpeg does not start.
+        """
+        self._plan = plan
+        self._info = info
+        self._frames = 0
+        self._is_over = False
+        self._guard = threading.Lock()
+        self._temporaries: list[Temporary] = []
+        self._writer: Writer | None = None
+        try:
+            self._file = self._temporary(plan.target) if plan.target else None
+            self._own_tags: dict[str, str] = {}
+            self._writer = self._opened(mark)
+        except BaseException:
+            self.abort()
+            raise
+
+    def _temporary(self, target: Path, suffix: str | None = None) -> Temporary:
+        made = Temporary(target, suffix)
+        self._temporaries.append(made)
+        return made
+
+    def _opened(self, mark: str) -> Writer:
+        path = self._file.path if self._file else None
+        if self._plan.ffmpeg is None:
+            return PlainWriter(self._plan, self._info, mark, path)
+        covers = tuple(self._covers())
+        self._command = build(self._plan, self._info, mark, path, covers)
+        return FfmpegWriter(self._plan, self._info, Child(self._command.words, to_stdout=path is None))
+
+    def _covers(self) -> Iterator[Path]:
+        """Lay cover art beside the output, from where ffmpeg attaches it; Matroska would make it a second film."""
+        attached = self._plan.manifest.attached
+        if not attached or self._info.path is None or self._plan.target is None:
+            return
+        for stream in attached:
+            made = self._temporary(self._plan.target, ".cover")
+            made.path.write_bytes(_cover(self._info.path, stream.index))
+            yield made.path
+
+    def write(self, frame: Frame, cb: Plane, cr: Plane) -> None:
+        """Write one picture: its luma as it is, and two chroma planes of `plan.coded.chroma_size`.
+
+        Raises OutputError or EncoderError where it cannot be written; then the output is lost.
+        """
+        if self._writer is None or self._is_over:
+            raise EncoderError("the output is closed")
+        self._writer.write(frame, cb, cr)
+        self._frames += 1
+
+    def finish(self) -> int:
+        """End the film, check it, and give it its name; returns the number of pictures.
+
+        Raises OutputError or EncoderError; then nothing is left.
+        """
+        try:
+            if self._writer is None or self._is_over:
+                raise EncoderError("the output is closed")
+            self._writer.finish()
+            if self._file is not None:
+                self._complete(self._file)
+        except BaseException:
+            self.abort()
+            raise
+        self._close()
+        return self._frames
+
+    def _complete(self, file: Temporary) -> None:
+        if self._plan.ffmpeg is not None:
+            self._amend(file.path)
+        self._check(file.path)
+        with self._guard:
+            if self._is_over:
+                raise EncoderError("the output is closed")
+            file.commit()
+
+    def _amend(self, path: Path) -> None:
+        """Put in what no option of ffmpeg's does."""
+        matrix = self._info.display_matrix if self._plan.container.turns == "matrix" else None
+        if matrix is None and not self._command.own_tags:
+            return
+        with path.open("r+b") as file:
+            if matrix is not None:
+                boxes.set_matrix(file, self._plan.manifest.main, matrix)
+            if self._command.own_tags:
+                boxes.replace_placeholder(file, self._command.own_tags, self._command.filler)
+
+    def _check(self, path: Path) -> None:
+        """Raise EncoderError unless the file opens, decodes, and holds as many pictures as were written."""
+        try:
+            with av.open(f"file:{path}", format=self._plan.container.demuxer.partition(",")[0]) as film:
+                held = _count(film, self._plan.manifest.picture_number)
+        except (av.error.FFmpegError, IndexError, StopIteration, OSError) as error:
+            raise EncoderError("the file that ffmpeg wrote cannot be read") from error
+        if held != self._frames:
+            raise EncoderError(f"ffmpeg wrote {held} pictures of {self._frames}")
+
+    def abort(self) -> None:
+        """End at once and leave nothing behind. Twice, or after `finish`, does no harm."""
+        with self._guard:
+            if self._is_over:
+                return
+            self._is_over = True
+        if self._writer is not None:
+            self._writer.kill()
+        for temporary in self._temporaries:
+            temporary.discard()
+
+    def _close(self) -> None:
+        with self._guard:
+            self._is_over = True
+        for temporary in self._temporaries:
+            temporary.discard()
+
+    def __enter__(self) -> VideoSink:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.abort()
+
+
+class FfmpegWriter:
+    """Sends pictures as raw video in NUT, which keeps their times exactly, to an ffmpeg that encodes them."""
+
+    def __init__(self, plan: OutputPlan, info: FilmInfo, child: Child) -> None:
+        """Begin the stream."""
+        self._child = child
+        self._packer = Packer(plan.coded, plan.luma_shift)
+        self._nut = av.open(child, "w", format="nut", buffer_size=_BUFFER)
+        # The rate only tells the encoder what to expect, and how long the last picture lasts.
+        self._stream = self._nut.add_stream("rawvideo", rate=info.average_rate or Fraction(25))
+        self._stream.width, self._stream.height = plan.coded.width, plan.coded.height
+        self._stream.pix_fmt = plan.coded.pixels
+        self._stream.time_base = info.time_base
+
+    def write(self, frame: Frame, cb: Plane, cr: Plane) -> None:
+        """Send one picture; raises what ffmpeg died of."""
+        packet = av.Packet(self._packer.size)
+        self._packer.pack(np.frombuffer(memoryview(packet), np.uint8), frame.luma, cb, cr, frame.alpha)
+        packet.stream = self._stream
+        packet.pts = packet.dts = frame.pts
+        packet.time_base = frame.time_base
+        packet.is_keyframe = True
+        try:
+            self._nut.mux(packet)
+        except (OSError, ValueError, av.error.FFmpegError) as error:
+            raise self._child.failure() from error
+
+    def finish(self) -> None:
+        """End the stream and wait for ffmpeg; raises what it died of."""
+        with contextlib.suppress(OSError, av.error.FFmpegError):
+            self._nut.close()
+        self._child.finish()
+
+    def kill(self) -> None:
+        """End ffmpeg."""
+        self._child.kill()
+        with contextlib.suppress(OSError, ValueError, av.error.FFmpegError):
+            self._nut.close()
+
+
+def _count(film: InputContainer, number: int) -> int:
+    """Count the packets of a picture stream, and decode its first picture."""
+    stream = [one for one in film.streams.video if not one.disposition & av.stream.Disposition.attached_pic][number]
+    next(film.decode(stream))
+    film.seek(0)
+    return sum(1 for packet in film.demux(stream) if packet.size)
+
+
+def _cover(path: Path, index: int) -> bytes:
+    try:
+        with av.open(f"file:{path}") as film:
+            return bytes(next(film.demux(film.streams[index])))
+    except (av.error.FFmpegError, StopIteration, OSError) as error:
+        raise OutputError(f"the cover art of {printable(path.name)} cannot be read") from error

@@ -1,0 +1,152 @@
+"""Where the output goes: whether a file can be there at all, and how it appears there whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from streams.errors import OutputError, printable
+
+try:
+    import fcntl
+except ImportError:  # Windows, where an open file cannot be removed and so needs no lock
+    fcntl = None  # type: ignore[assignment]
+
+_MARK = ".vidcolor-"
+# 255 bytes is what file systems allow; the rest is room for the mark, a random part and a suffix.
+_LONGEST_STEM = 200
+
+
+def check_place(target: Path) -> None:
+    """Raise OutputError if no file can be written at `target`; touches nothing."""
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        mode = None
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{printable(target)} cannot be written: {plain_reason(error)}") from error
+    if mode is not None and not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "a device or a pipe"
+        raise OutputError(f"{printable(target)} is {what}, not a file that can be written")
+    _check_folder(_followed(target).parent)
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise OutputError(f"there is no folder {printable(folder)} to write to")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"the folder {printable(folder)} may not be written to")
+
+
+def _followed(target: Path) -> Path:
+    """Follow links, so that what they point to is replaced and they stay."""
+    return Path(os.path.realpath(target))
+
+
+class Temporary:
+    """A hidden file in the target's folder, `.NAME.vidcolor-RANDOM.ext`, that becomes the target or goes away.
+
+    As long as this process lives it holds a lock on the file; so the next run can tell a leftover (of a process
+    that was killed) from the file of a run beside it.
+    """
+
+    def __init__(self, target: Path, suffix: str | None = None) -> None:
+        """Create it, after removing leftovers of the same name; raises OutputError where that fails."""
+        self._final = _followed(target)
+        sweep(target)
+        name = _stem(self._final) + _MARK + secrets.token_hex(4) + (suffix or self._final.suffix)
+        self.path = self._final.with_name(name)
+        try:
+            # The mode is 0666 less the umask, as for any file a program creates.
+            self._lock: int | None = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _QUIET, 0o666)
+        except OSError as error:
+            raise OutputError(f"{printable(target)} cannot be written: {plain_reason(error)}") from error
+        if fcntl is None:
+            self._unlock()
+        else:
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+
+    def commit(self) -> None:
+        """Bring the file to the disk, then to its name; raises OutputError, and the file is gone."""
+        try:
+            _sync(self.path, os.O_RDWR)
+            self._unlock()
+            self.path.replace(self._final)
+        except OSError as error:
+            self.discard()
+            raise OutputError(f"{printable(self._final)} cannot be written: {plain_reason(error)}") from error
+        if os.name == "posix":
+            _sync(self._final.parent, os.O_RDONLY)
+
+    def discard(self) -> None:
+        """Remove the file, if it is still there. Twice does no harm."""
+        self._unlock()
+        self.path.unlink(missing_ok=True)
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+_QUIET = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOINHERIT", 0)
+
+
+def _stem(final: Path) -> str:
+    """Return the hidden beginning of a temporary's name, cut by whole characters to what a file system can hold."""
+    stem = final.stem.lstrip(".")
+    while len(os.fsencode(stem)) > _LONGEST_STEM:
+        stem = stem[:-1]
+    return f".{stem}"
+
+
+def sweep(target: Path) -> None:
+    """Remove temporaries of `target` that a killed run left; those of a run that lives are kept."""
+    final = _followed(target)
+    for path in _leftovers(final):
+        if not _is_held(path):
+            path.unlink(missing_ok=True)
+
+
+def _leftovers(final: Path) -> Iterator[Path]:
+    beginning = _stem(final) + _MARK
+    try:
+        yield from [path for path in final.parent.iterdir() if path.name.startswith(beginning)]
+    except OSError:
+        return
+
+
+def _is_held(path: Path) -> bool:
+    if fcntl is None:
+        return False
+    try:
+        descriptor = os.open(path, os.O_RDWR | _QUIET)
+    except OSError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags | _QUIET)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def plain_reason(error: OSError | ValueError) -> str:
+    """Say in a few words why a file could not be written."""
+    code = error.errno if isinstance(error, OSError) else errno.EINVAL
+    if code in (errno.ENOSPC, errno.EDQUOT):
+        return "no space left on the disk"
+    return os.strerror(code or errno.EINVAL).lower()
