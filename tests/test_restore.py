@@ -140,7 +140,7 @@ def test_colorize_gives_typed_frames(make_film: MakeFilm) -> None:
     frames = list(vidcolor.colorize(film))
     assert [frame.index for frame in frames] == list(range(8))
     assert [frame.time for frame in frames] == [Fraction(n, 25) for n in range(8)]
-    rgb = frames[0].to_rgb()
+    rgb = frames[0].rgb()
     assert rgb.shape == (48, 64, 3)
     assert rgb.dtype == np.uint8
     assert int(np.ptp(rgb.astype(int), axis=2).max()) > 4, "it has no colour"

@@ -44,7 +44,7 @@ class ColorFrame:
     cr: Plane
     format: PictureFormat
 
-    def to_rgb(self) -> NDArray[np.uint8]:
+    def rgb(self) -> NDArray[np.uint8]:
         """The picture as (H, W, 3) of R'G'B', 0 to 255; made when asked for, and not kept."""
         picture = VideoFrame(self.format.width, self.format.height, self.format.pixels)
         picture.colorspace = _MATRICES[self.format.matrix]
@@ -73,10 +73,10 @@ def colorize(
     warnings = Warnings(watcher or Watcher(), options.strict)
     with closing(open_source(source, options)) as film:
         coded = in_memory(film.info.format)
-        pictures = colour(film, coded, load_model(options), options, warnings)
-        for picture in pictures:
-            frame = picture.frame
-            yield ColorFrame(frame.index, frame.time, frame.luma, picture.cb, picture.cr, coded)
+        with closing(colour(film, coded, load_model(options), options, warnings)) as pictures:
+            for picture in pictures:
+                frame = picture.frame
+                yield ColorFrame(frame.index, frame.time, frame.luma, picture.cb, picture.cr, coded)
 
 
 def in_memory(form: PictureFormat) -> PictureFormat:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,11 +173,11 @@ class Job:
         mark = str(mark_of(model, self.options))
         with VideoSink(self.plan, self.source.info, mark) as sink, brake.guarding(sink.abort):
             watcher.started(self.source.info.frames_from_header, self._guess())
-            coloured = colour(self.source, self.plan.coded, model, self.options, warnings)
-            for count, picture in enumerate(coloured, 1):
-                brake.check()
-                sink.write(picture.frame, picture.cb, picture.cr)
-                watcher.progressed(count)
+            with closing(colour(self.source, self.plan.coded, model, self.options, warnings)) as coloured:
+                for count, picture in enumerate(coloured, 1):
+                    brake.check()
+                    sink.write(picture.frame, picture.cb, picture.cr)
+                    watcher.progressed(count)
             warnings.tell(self.source.warnings, InputError)
             return sink.finish()
 
@@ -191,7 +191,7 @@ class Job:
 
 def colour(
     film: VideoSource, coded: PictureFormat, model: LoadedModel, options: Options, warnings: Warnings
-) -> Iterator[Picture]:
+) -> Generator[Picture, None, None]:
     """Give a film's pictures with the chroma that the network sees in them, in the form `coded`."""
     from vidcolor.painter import Painter
     from vidcolor.planes import ChromaMaker, network_size
@@ -204,8 +204,10 @@ def colour(
         ChromaMaker(form, coded, options.saturation),
         lambda text: warnings.tell([text], ModelError),
     )
-    frames = prefetch(film, ahead)
-    return prefetch(painter.paint(batches(frames, size, options.batch or model.place.batch)), ahead)
+    with prefetch(film, ahead) as frames:
+        shots = batches(frames, size, options.batch or model.place.batch)
+        with prefetch(painter.paint(shots), ahead) as pictures:
+            yield from pictures
 
 
 def load_model(options: Options) -> LoadedModel:

@@ -1,18 +1,18 @@
-"""`vidcolor train`: its options, and what they start."""
+"""`vidcolor train`: its options, and what they start; loads nothing heavy until it starts."""
 
 from __future__ import annotations
 
 import argparse
 from functools import partial
 from pathlib import Path
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from vidcolor import weights, zoo
-from vidcolor.models.reel import Reel
-from vidcolor.train.loop import Material, Recipe, Trainer
-from vidcolor.train.store import CLIPS, PICTURES, open_store
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vidcolor.models.reel import Reel
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +33,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def train(args: argparse.Namespace) -> Path:
     """Train as told; resume if the folder holds a checkpoint. Returns the path of the weights."""
+    import torch
+
+    from vidcolor.train.loop import Material, Recipe, Trainer
+    from vidcolor.train.store import CLIPS, PICTURES, open_store
+
     if args.threads:
         torch.set_num_threads(args.threads)
     cache = args.out / "cache"
@@ -51,6 +56,8 @@ def train(args: argparse.Namespace) -> Path:
 
 def start_network(init: str | None) -> Reel:
     """A network with nothing learned, an ImageNet encoder, or earlier weights."""
+    from vidcolor.models.reel import Reel
+
     network = Reel()
     if init and init.startswith("imagenet:"):
         network.start_from_imagenet(_tensors(Path(init.removeprefix("imagenet:"))))
