@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from vidcolor.color import rgb_at_luma
+from vidcolor.color import chroma_from_rgb, rgb_at_luma
 from vidcolor.colorizer import Colorizer
 from vidcolor.evaluate.bins import AbTable
-from vidcolor.evaluate.lab import Floats, lab_from_rgb, lightness, rgb_from_lab
+from vidcolor.evaluate.lab import Floats, lab_from_rgb, lightness, rgb_from_lab, rgb_from_luma_chroma
 from vidcolor.evaluate.motion import shots
 from vidcolor.evaluate.samples import Sample
-from vidcolor.evaluate.size import resize, resize_colour
+from vidcolor.evaluate.size import resize
+from vidcolor.planes import network_size
 
 SEPIA = (6.0, 18.0)
 _BATCH = 8
@@ -52,12 +53,6 @@ def at_temperature(network: Colorizer, temperature: float | None) -> Iterator[No
         network.temperature = before
 
 
-def network_size(height: int, width: int, side: int, stride: int) -> tuple[int, int]:
-    """(height, width) that a network sees: long side near ``side``, both the nearest multiples of ``stride``."""
-    unit = side / max(height, width) / stride
-    return max(1, round(height * unit)) * stride, max(1, round(width * unit)) * stride
-
-
 def predict(network: Colorizer, sample: Sample, setting: Setting, cuts: Sequence[int] | None = None) -> Floats:
     """A network's colours for a sample.
 
@@ -70,8 +65,7 @@ def predict(network: Colorizer, sample: Sample, setting: Setting, cuts: Sequence
     Returns:
         (T, h, w, 2) ab at the network's own output size.
     """
-    height, width = sample.luma.shape[1:]
-    size = network_size(height, width, setting.side or network.spec.side, network.spec.stride)
+    size = network_size(sample.luma.shape[1:], setting.side or network.spec.side, network.spec.stride)
     light = _light(sample.luma, size)
     known = sample.cuts if cuts is None else cuts
     runs = shots(len(light), known if setting.recurrent else range(len(light)))
@@ -97,15 +91,22 @@ def _colour_shot(network: Colorizer, light: torch.Tensor) -> Iterator[Floats]:
 
 
 def paint(ab: Floats, sample: Sample) -> Floats:
-    """Lay colours over a sample's grey at constant luma: ab (T, h', w', 2) of any size to RGB (T, h, w, 3)."""
-    enlarged = resize_colour(ab.astype(np.float32), sample.grey.shape[1:])
-    return np.stack([_at_luma(*pair, sample.matrix) for pair in zip(enlarged, sample.grey, strict=True)])
+    """Lay colours over a sample's grey: ab (T, h', w', 2) of any size to RGB (T, h, w, 3).
+
+    As the product does it: at the colours' own size they become Cb and Cr at the luma that they stand in, and only
+    those are enlarged. What then leaves the RGB cube is clipped, as a player would.
+    """
+    luma = resize(sample.luma, ab.shape[1:3])
+    small = np.stack([_chroma(*pair, sample.matrix) for pair in zip(ab, luma, strict=True)])
+    planes = resize(small, sample.grey.shape[1:])
+    return rgb_from_luma_chroma(np.stack((sample.grey, planes[:, 0], planes[:, 1]), -1), sample.matrix)
 
 
-def _at_luma(ab: Floats, grey: Floats, matrix: str) -> Floats:
-    planes = torch.from_numpy(np.ascontiguousarray(np.moveaxis(ab, -1, 0)))
-    luma = torch.from_numpy(grey.astype(np.float32))[None]
-    return np.moveaxis(rgb_at_luma(planes, luma, matrix).numpy(), 0, -1).clip(0, 1)
+def _chroma(ab: Floats, luma: Floats, matrix: str) -> Floats:
+    """Cb and Cr (2, h, w) of ab (h, w, 2) at a luma (h, w)."""
+    colours = torch.from_numpy(np.ascontiguousarray(np.moveaxis(ab, -1, 0), np.float32))
+    light = torch.from_numpy(np.clip(luma, 0, 1).astype(np.float32))[None]
+    return chroma_from_rgb(rgb_at_luma(colours, light, matrix), matrix).numpy()
 
 
 def grey_of(sample: Sample) -> Floats:
