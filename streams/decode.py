@@ -59,7 +59,7 @@ class Decoder:
     """The pictures of one stream, as the decoder gives them: display order, raw time stamps.
 
     `is_patient` allows frame threads. They are fast, but hold back as many pictures as there are threads (delay on a
-    live pipe), and an error while the last ones are fetched loses them all: then `lost_tail` is set.
+    live pipe), and PyAV drops what follows an error while the last ones are fetched: then `lost_tail` is set.
     """
 
     container: InputContainer
@@ -67,6 +67,7 @@ class Decoder:
     is_patient: bool
     damage: Damage = field(default_factory=Damage)
     _packets: int = 0
+    _frames: int = 0
     _last_end: Fraction | None = None
     _is_whole: bool = True
     lost_tail: bool = False
@@ -90,9 +91,8 @@ class Decoder:
         """Decode up to the end; damage is counted, never raised."""
         for packet in self._demuxed():
             yield from self._decoded(packet)
-        lost = self.damage.undecoded
         yield from self._decoded(None)
-        self.lost_tail = self.is_patient and self.damage.undecoded > lost
+        self.lost_tail = self.is_patient and self._frames + self.damage.undecoded < self._packets
         self._judge_end()
 
     def _demuxed(self) -> Iterator[Packet[Stream]]:
@@ -120,6 +120,7 @@ class Decoder:
         except _BROKEN:
             self.damage.undecoded += 1
             return []
+        self._frames += len(frames)
         self.damage.marred += sum(frame.is_corrupt for frame in frames)
         return frames
 

@@ -102,6 +102,7 @@ class LibraryFilm:
             self._open(is_patient=False)
             for picture in self._from_time(last * self.time_base):
                 if picture.pts is not None and picture.pts > last:
+                    damage.marred += picture.is_corrupt
                     yield picture
             self.damage = damage
 
