@@ -44,8 +44,9 @@ class Child:
     def _listen(self) -> None:
         # Without a reader the child would stop at a full pipe.
         assert self._process.stderr is not None
-        for line in self._process.stderr:
-            self._complaints.append(line.decode("utf-8", "replace").strip())
+        with self._process.stderr as lines:
+            for line in lines:
+                self._complaints.append(line.decode("utf-8", "replace").strip())
 
     def write(self, data: bytes) -> int:
         """Feed it; PyAV calls this."""
@@ -92,8 +93,6 @@ class Child:
             self._pipe.close()
         self._process.wait()
         self._listener.join()
-        if self._process.stderr is not None:
-            self._process.stderr.close()
 
 
 def _started(words: Sequence[str], output: int | None) -> subprocess.Popen[bytes]:

@@ -12,6 +12,7 @@ from streams.errors import FilmError, InputError, ModelError, OutputError, Usage
 from streams.formats import PictureFormat
 from streams.plan import EncodeOptions, OutputPlan, default_target, plan_output
 from streams.prefetch import prefetch
+from streams.scale import Scaler
 from streams.shots import batches
 from streams.sink import VideoSink
 from streams.source import VideoSource
@@ -81,15 +82,9 @@ def _plan(film: VideoSource, target: Path | str | None, options: Options) -> Out
     encoder = EncodeOptions(
         options.codec, options.crf, options.preset, options.lossless, options.ffmpeg, options.format
     )
-    info = film.info
-    if target is not None:
-        wanted = _path(target)
-        check_apart(info.path, wanted)
-    else:
-        assert info.path is not None
-        wanted = default_target(info.path, info, encoder)
-    cut = {} if info.cut is None else {"start": info.cut.start, "stop": info.cut.stop}
-    return plan_output(info, wanted, encoder, asked=target is not None, **cut)
+    wanted = default_target(film.info, encoder) if target is None else _path(target)
+    check_apart(film.info.path, wanted)
+    return plan_output(film.info, wanted, encoder)
 
 
 def check_apart(source: Path | None, target: Path | None) -> None:
@@ -205,7 +200,7 @@ def colour(
         lambda text: warnings.tell([text], ModelError),
     )
     with prefetch(film, ahead) as frames:
-        shots = batches(frames, size, options.batch or model.place.batch)
+        shots = batches(frames, size, options.batch or model.place.batch, Scaler())
         with prefetch(painter.paint(shots), ahead) as pictures:
             yield from pictures
 
