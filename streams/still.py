@@ -2,5 +2,17 @@
 
 from streams.picture import Page, Still
 from streams.still_read import PILLOW_FAILS, open_picture, read_still, still_info
+from streams.still_write import check_still, encode_still, read_still_mark, write_still
 
-__all__ = ["PILLOW_FAILS", "Page", "Still", "open_picture", "read_still", "still_info"]
+__all__ = [
+    "PILLOW_FAILS",
+    "Page",
+    "Still",
+    "check_still",
+    "encode_still",
+    "open_picture",
+    "read_still",
+    "read_still_mark",
+    "still_info",
+    "write_still",
+]
