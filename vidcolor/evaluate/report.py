@@ -157,24 +157,19 @@ def cut_leaks(network: Colorizer, samples: Iterable[Sample], setting: Setting, f
     """
     found: dict[str, list[dict[int, float]]] = {"cuts found": [], "blind to cuts": []}
     for sample in samples:
-        for cut in sample.cuts:
-            tail = part(sample, cut, min((c for c in sample.cuts if c > cut), default=len(sample.luma)))
-            alone = paint.predict(network, tail, setting)
-            for manner, cuts in (("cuts found", find(sample.luma)), ("blind to cuts", ())):
-                joined = paint.predict(network, sample, setting, cuts)[cut : cut + len(alone)]
-                found[manner].append(motion.leak(joined, alone))
+        if not sample.cuts:
+            continue
+        alone = paint.predict(network, sample, setting)  # memory dropped at every true cut: each shot as if alone
+        for manner, cuts in (("cuts found", find(sample.luma)), ("blind to cuts", ())):
+            joined = paint.predict(network, sample, setting, cuts)
+            behind = motion.shots(len(alone), sample.cuts)[1:]
+            found[manner] += [motion.leak(joined[s.start : s.stop], alone[s.start : s.stop]) for s in behind]
     return {manner: _mean_leak(leaks) for manner, leaks in found.items() if leaks}
 
 
 def _mean_leak(leaks: Sequence[Mapping[int, float]]) -> Figures:
     frames = sorted({k for one in leaks for k in one})
     return {f"leak_{k}": float(np.mean([one[k] for one in leaks if k in one])) for k in frames}
-
-
-def part(sample: Sample, first: int, last: int) -> Sample:
-    """Some frames of a sample, as a film of one shot."""
-    frames = slice(first, last)
-    return replace(sample, luma=sample.luma[frames], grey=sample.grey[frames], truth=sample.truth[frames], cuts=())
 
 
 def markdown(rows: Rows, columns: Sequence[Column], corner: str) -> str:
