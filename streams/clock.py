@@ -21,7 +21,9 @@ class Clock:
     step: int
     last: int | None = None
     offset: int = 0
-    mended: int = 0
+    stamped: int = 0
+    missing: int = 0
+    falling: int = 0
 
     def stamp(self, pts: int | None, length: int) -> int:
         """Return the time of the next picture in ticks; `length` is its own, 0 where unknown."""
@@ -33,22 +35,24 @@ class Clock:
 
     def _raised(self, pts: int | None, step: int) -> int:
         if pts is None:
-            self.mended += 1
+            self.missing += 1
             return 0 if self.last is None else self.last + step
+        self.stamped += 1
         moved = pts + self.offset
         if self.last is None or moved > self.last:
             return moved
-        self.mended += 1
+        self.falling += 1
         if (self.last - moved) * self.time_base < _JUMP:
             return self.last + 1
         self.offset += self.last + step - moved
         return self.last + step
 
     def sentence(self, name: str) -> str | None:
-        """Say what was mended in one sentence; None where nothing was."""
-        if not self.mended:
+        """Say what was mended in one sentence; None where nothing was, or where the film has no time stamps at all."""
+        mended = self.falling + (self.missing if self.stamped else 0)
+        if not mended:
             return None
-        return f"{name} has {self.mended} time stamps that are missing, repeat or run backwards: they were mended"
+        return f"{name} has {mended} time stamps that are missing, repeat or run backwards: they were mended"
 
 
 def usual_step(time_base: Fraction, rate: Fraction | None) -> int:

@@ -36,6 +36,7 @@ from streams.place import chroma_location
 # Where a seek goes by an index or by true time stamps. It is verified all the same.
 _SEEKABLE = frozenset({"mov", "matroska", "nut", "flv", "mpegts"})
 _PATIENCE_SECONDS = 1.0
+_HIGHEST_RATE = 1000
 
 
 class Film(Protocol):
@@ -44,6 +45,7 @@ class Film(Protocol):
     time_base: Fraction
     origin: Fraction
     damage: Damage
+    is_indexed: bool
 
     def pictures(self, begin: Fraction | None) -> Iterator[VideoFrame]:
         """Give pictures in display order, from the first or from some picture at or before `begin` seconds."""
@@ -69,8 +71,11 @@ class LibraryFilm:
         self._container = open_film(self._inlet, self._form)
         self.streams = describe_streams(self._container)
         self.stream = self._main()
+        # Asked before anything is decoded: see there.
+        self._location = chroma_location(self._container, self.stream.index)
         self.time_base = self.stream.time_base or Fraction(1, 1000)
         self.origin = film_origin(self._container, self.stream)
+        self.is_indexed = "mov" in self._container.format.name
         self._decoder = Decoder(self._container, self.stream, is_patient)
         self.damage = self._decoder.damage
 
@@ -143,7 +148,7 @@ class LibraryFilm:
             time_base=self.time_base,
             frames_from_header=stream.frames or None,
             duration_from_header=header_duration(self._container, stream),
-            average_rate=stream.average_rate or None,
+            average_rate=_usual_rate(stream),
             sample_aspect_ratio=stream.sample_aspect_ratio or None,
             rotation=first.rotation,
             display_matrix=display_matrix(first),
@@ -156,7 +161,7 @@ class LibraryFilm:
         )
 
     def _format(self, first: VideoFrame) -> PictureFormat:
-        fmt = PictureFormat.of_frame(first, chroma_location(self._container, self.stream.index))
+        fmt = PictureFormat.of_frame(first, self._location)
         return replace(fmt, has_alpha=True) if has_clear_pixels(first, fmt) else fmt
 
     def close(self) -> None:
@@ -164,6 +169,12 @@ class LibraryFilm:
         if self._busy.acquire(timeout=_PATIENCE_SECONDS):
             self._container.close()
             self._busy.release()
+
+
+def _usual_rate(stream: VideoStream) -> Fraction | None:
+    """Return pictures a second; a container's mean is passed over where it cannot be one."""
+    rates = (stream.average_rate, stream.guessed_rate)
+    return next((rate for rate in rates if rate and rate <= _HIGHEST_RATE), None)
 
 
 def _nothing_to_see(streams: tuple[StreamInfo, ...], name: str) -> str:

@@ -7,6 +7,7 @@ held to an allow-list, protocols are held to plain files and pipes, and a name i
 from __future__ import annotations
 
 import re
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
@@ -107,7 +108,10 @@ def open_film(inlet: Inlet, form: str | None = None) -> InputContainer:
         form = _ALIASES.get(form, form)
         if form not in _CONTAINERS:
             raise UsageError(f"there is no input format {printable(form)}")
-    target: str | IO[bytes] | Any = inlet if inlet.path is None else f"file:{inlet.path}"
+    target: str | IO[bytes] | Any = f"file:{inlet.path}" if inlet.path else inlet
+    if form == "apng" and not inlet.path:
+        # FFmpeg's reader of moving PNG goes back to the beginning; such files are small.
+        target = BytesIO(inlet.read_all(MAX_SAMPLES))
     options = gate_options() | {"max_pixels": str(MAX_SAMPLES)}
     try:
         return av.open(
@@ -115,16 +119,18 @@ def open_film(inlet: Inlet, form: str | None = None) -> InputContainer:
             "r",
             format=form,
             options=options,
-            container_options=_haste(inlet),
+            container_options=_haste(inlet, form),
             metadata_errors="surrogateescape",
         )
     except (av.error.FFmpegError, OSError, ValueError, RuntimeError, MemoryError, OverflowError) as error:
         raise InputError(_why_closed(inlet, error)) from error
 
 
-def _haste(inlet: Inlet) -> dict[str, str]:
-    """A live pipe must not be read for seconds before its first picture comes out."""
-    return {} if inlet.path else {"analyzeduration": "500000", "fpsprobesize": "0"}
+def _haste(inlet: Inlet, form: str | None) -> dict[str, str]:
+    """A live pipe must not be read for seconds before its first picture comes out. Microseconds of film."""
+    if inlet.path:
+        return {}
+    return {"analyzeduration": "1" if form == "mjpeg" else "500000", "fpsprobesize": "0"}
 
 
 def _why_closed(inlet: Inlet, error: Exception) -> str:

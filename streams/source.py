@@ -122,6 +122,8 @@ class VideoSource:
     def _nothing(self, film: Film) -> str:
         if self._cut and self._clock.last is not None:
             return f"{self._inlet.name} has no pictures between the times that were asked for"
+        if self._inlet.path is None and film.is_indexed:
+            return f"{self._inlet.name} has its index at its end, where a pipe cannot go: give it as a file"
         return f"{self._inlet.name} has no pictures that can be decoded"
 
     def _describe(self, film: Film, first: _Timed) -> None:

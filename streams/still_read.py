@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -49,6 +51,7 @@ _TYPES: dict[str | None, FileType] = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png
 _LARGEST_FILE = 1 << 31
 _MOST_PAGES = 10_000
 _CAP = threading.Lock()
+_STDERR = threading.RLock()
 
 _BITS_PER_SAMPLE = 258
 _PHOTOMETRIC = 262
@@ -75,12 +78,12 @@ def read_still(source: Path | bytes | Inlet) -> Still:
     else:
         with Inlet(source) as inlet:
             data, name = inlet.read_all(_LARGEST_FILE), inlet.name
-    with open_picture(data, name) as image:
+    with open_picture(data, name) as image, _quiet():
         file_type = _TYPES[image.format]
         pages = tuple(_page(samples) for samples in _pages(image, data, name))
         more = image.format == "MPO" and getattr(image, "n_frames", 1) > 1
-    warnings = (f"{name} holds more than one picture: only the first is kept",) if more else ()
-    return Still(name, file_type, pages, data, _is_lossless(file_type, data), warnings)
+    said = (f"{name} holds more than one picture: only the first is kept",) if more else ()
+    return Still(name, file_type, pages, data, _is_lossless(file_type, data), said)
 
 
 def still_info(still: Still, inlet: Inlet) -> FilmInfo:
@@ -102,7 +105,7 @@ def still_info(still: Still, inlet: Inlet) -> FilmInfo:
 def open_picture(data: bytes, name: str) -> Image.Image:
     """Open picture bytes with Pillow, without decoding; raises InputError for what it does not know, or too large."""
     try:
-        with _own_cap():
+        with _own_cap(), _quiet():
             image = Image.open(BytesIO(data), formats=("JPEG", "PNG", "TIFF", "WEBP"))
     except PILLOW_FAILS as error:
         raise InputError(f"{name} is a broken picture, or of a kind that is not supported") from error
@@ -122,9 +125,29 @@ def _own_cap() -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = limit
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the complaints of Pillow and of the C libraries below it from stderr: whoever calls says what is wrong."""
+    with warnings.catch_warnings(), _STDERR:
+        warnings.simplefilter("ignore")
+        try:
+            kept = os.dup(2)
+        except OSError:
+            yield
+            return
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nowhere)
+
+
 def _pages(image: Image.Image, data: bytes, name: str) -> Iterator[NDArray[Any]]:
     """Decode page after page to samples, (H, W) or (H, W, channels)."""
-    count = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+    count = _count_pages(image, name)
     if count > _MOST_PAGES:
         raise InputError(f"{name} has {count} pages: more than {_MOST_PAGES} are not opened")
     for number in range(count):
@@ -137,6 +160,13 @@ def _pages(image: Image.Image, data: bytes, name: str) -> Iterator[NDArray[Any]]
             page = f"page {number + 1} of {name}" if count > 1 else name
             raise InputError(f"{page} is broken or cut short") from error
         yield samples
+
+
+def _count_pages(image: Image.Image, name: str) -> int:
+    try:
+        return int(getattr(image, "n_frames", 1)) if image.format == "TIFF" else 1
+    except PILLOW_FAILS as error:
+        raise InputError(f"{name} is broken or cut short") from error
 
 
 def _samples(image: Image.Image, data: bytes, number: int, name: str) -> NDArray[Any]:

@@ -24,6 +24,7 @@ class WebpFilm:
 
     time_base = _MILLISECOND
     origin = Fraction(0)
+    is_indexed = False
 
     def __init__(self, inlet: Inlet) -> None:
         """Read the file; raises InputError for broken or too large ones."""
