@@ -67,6 +67,7 @@ class Decoder:
     is_patient: bool
     damage: Damage = field(default_factory=Damage)
     _packets: int = 0
+    _shown: int = 0
     _frames: int = 0
     _last_end: Fraction | None = None
     _is_whole: bool = True
@@ -92,7 +93,7 @@ class Decoder:
         for packet in self._demuxed():
             yield from self._decoded(packet)
         yield from self._decoded(None)
-        self.lost_tail = self.is_patient and self._frames + self.damage.undecoded < self._packets
+        self.lost_tail = self.is_patient and self._frames + self.damage.undecoded < self._shown
         self._judge_end()
 
     def _demuxed(self) -> Iterator[Packet[Stream]]:
@@ -101,7 +102,8 @@ class Decoder:
         while True:
             try:
                 packet = next(packets)
-            except StopIteration:
+            except (StopIteration, IndexError):
+                # IndexError: at the end PyAV stumbles over streams that turned up on the way (FLV, MPEG).
                 return
             except _BROKEN:
                 self.damage.broke_off = True
@@ -110,6 +112,7 @@ class Decoder:
                 self._note_end(packet)
                 if packet.stream_index == self.stream.index:
                     self._packets += 1
+                    self._shown += not packet.is_discard
                     yield packet
 
     def _decoded(self, packet: Packet[Stream] | None) -> list[VideoFrame]:
