@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 
-from streams.errors import EncoderError, FilmError, OutputError, printable
+from streams.errors import EncoderError, FilmError, OutputError, ReaderLeft, printable
 
 _COMPLAINTS_KEPT = 40
 _LONGEST_COMPLAINT = 200
@@ -70,7 +70,7 @@ class Child:
         if "no space left" in said or "disk quota" in said:
             return OutputError("the output cannot be written: no space left on the disk")
         if self._to_stdout and ("broken pipe" in said or not self._complaints):
-            return OutputError("whoever read standard output has stopped reading")
+            return ReaderLeft("whoever read standard output has stopped reading")
         for trouble in ("permission denied", "read-only file system", "input/output error", "file too large"):
             if trouble in said and "out#" in said:
                 return OutputError(f"the output cannot be written: {trouble}")

@@ -11,7 +11,7 @@ from typing import Literal
 
 from streams.encoders import Options
 
-Marks = Literal["tag", "atom", "key", "info", "sei", "comment", "none"]
+Marks = Literal["tag", "atom", "key", "info", "sei", "none"]
 Turns = Literal["matrix", "roll", "none"]
 
 
@@ -149,6 +149,8 @@ CONTAINERS: dict[str, Container] = {
             tags=_RIFF_INFO,
             marks="info",
             one_rate=True,
+            # AVI has no time stamps: pictures must be stored in the order in which they are shown.
+            fixed=(("bf", "0"),),
         ),
         Container(
             "MPEG-TS",
@@ -242,7 +244,7 @@ CONTAINERS: dict[str, Container] = {
             "yuv4mpegpipe",
             ("rawvideo",),
             tags=frozenset(),
-            marks="comment",
+            marks="none",
             one_rate=True,
         ),
     )

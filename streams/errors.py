@@ -4,6 +4,7 @@ FilmError (5)
 ├── UsageError (2)      what was asked for makes no sense
 ├── InputError (3)      the input cannot be read, is not allowed, or holds no pictures
 ├── OutputError (4)     the output cannot be written, or cannot hold what was asked
+│   └── ReaderLeft (4)  whoever read standard output has stopped: no fault, so a program ends without a word
 ├── EncoderError (5)    the encoder failed
 ├── ModelError (5)      weights, device, or a picture that is not finite
 └── Interrupted (130)   a signal ended the run: 130 for SIGINT, 143 for SIGTERM and SIGHUP
@@ -39,6 +40,10 @@ class OutputError(FilmError):
     """The output cannot be written, is there already, or cannot hold what was asked."""
 
     exit_code = 4
+
+
+class ReaderLeft(OutputError):
+    """Whoever read standard output has stopped reading: there is nobody to write for, and nobody to tell."""
 
 
 class EncoderError(FilmError):

@@ -1,8 +1,7 @@
-"""Where a container keeps the mark, written and read back: a tag, a box, a comment, or a message in the pictures."""
+"""Where a container keeps the mark, written and read back: a tag, a box, or a message in the pictures."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -58,7 +57,7 @@ def read_mark(path: Path) -> str | None:
     """
     try:
         with av.open(f"file:{path}", options=gate_options(), metadata_errors="replace") as film:
-            return _in_tags(film) or _in_pictures(film) or _in_head(path)
+            return _in_tags(film) or _in_pictures(film)
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise InputError(f"{printable(path)} cannot be read as a film") from error
 
@@ -91,15 +90,3 @@ def _messages(film: InputContainer, index: int) -> Iterator[str]:
             content = bytes(data)
             if data.type == SideType.SEI_UNREGISTERED and content.startswith(MESSAGE_UUID.bytes):
                 yield unquote(content[16:].rstrip(b"\0").decode("ascii", "replace")).removeprefix(_HEAD)
-
-
-def y4m_comment(mark: str) -> str:
-    """Return the mark as a comment of a Y4M header, which has no blanks."""
-    return f"X{TAG.upper()}={quote(mark, safe=':;=,')}"
-
-
-def _in_head(path: Path) -> str | None:
-    with path.open("rb") as file:
-        head = file.read(1 << 13)
-    found = re.search(rf" X{TAG.upper()}=(\S+)".encode(), head.partition(b"\n")[0])
-    return unquote(found[1].decode("ascii", "replace")) if found and head.startswith(b"YUV4MPEG2 ") else None

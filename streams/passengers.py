@@ -109,7 +109,7 @@ def manifest(info: FilmInfo, container: Container, *, is_same: bool) -> Manifest
 
 
 def _holds_others(container: Container) -> bool:
-    return container.marks not in ("comment", "none")
+    return container.marks != "none"
 
 
 def _alone(info: FilmInfo, container: Container) -> Manifest:

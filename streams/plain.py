@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from streams.errors import FilmError, OutputError, printable
-from streams.marks import y4m_comment
+from streams.errors import FilmError, OutputError, ReaderLeft, printable
 from streams.planar import Packer
 from streams.target import plain_reason
 
@@ -42,7 +41,7 @@ class PlainWriter:
 
     def __init__(self, plan: OutputPlan, info: FilmInfo, mark: str, target: Path | None) -> None:
         """Open `target` (None: standard output); raises OutputError where that fails."""
-        self._head = y4m_head(plan, info, mark) if plan.muxer == "yuv4mpegpipe" else b""
+        self._head = y4m_head(plan, info) if plan.muxer == "yuv4mpegpipe" else b""
         self._between = b"FRAME\n" if self._head else b""
         self._packer = Packer(plan.coded, plan.luma_shift)
         self._target = target
@@ -67,7 +66,7 @@ class PlainWriter:
 
     def _failure(self, error: OSError) -> FilmError:
         if self._is_live and isinstance(error, BrokenPipeError):
-            return OutputError("whoever read standard output has stopped reading")
+            return ReaderLeft("whoever read standard output has stopped reading")
         name = "standard output" if self._target is None else printable(self._target.name)
         return OutputError(f"{name} cannot be written: {plain_reason(error)}")
 
@@ -90,8 +89,11 @@ def _descriptor(target: Path | None) -> int:
     return os.open(target, os.O_WRONLY | os.O_TRUNC | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
 
 
-def y4m_head(plan: OutputPlan, info: FilmInfo, mark: str) -> bytes:
-    """Return the header line of a YUV4MPEG2 stream (mjpegtools' yuv4mpeg(5), with FFmpeg's names beyond 8 bits)."""
+def y4m_head(plan: OutputPlan, info: FilmInfo) -> bytes:
+    """Return the header line of a YUV4MPEG2 stream (mjpegtools' yuv4mpeg(5), with FFmpeg's names beyond 8 bits).
+
+    It stays under 96 bytes, the most that FFmpeg before version 6 reads: no room for a mark.
+    """
     coded, rate, ratio = plan.coded, info.average_rate or Fraction(25), info.sample_aspect_ratio
     fields = ("t" if info.top_field_first else "b") if info.interlaced else "p"
     words = [
@@ -103,7 +105,6 @@ def y4m_head(plan: OutputPlan, info: FilmInfo, mark: str) -> bytes:
         f"A{ratio.numerator}:{ratio.denominator}" if ratio else "A0:0",
         f"C{_form(plan)}",
         f"XCOLORRANGE={'FULL' if coded.full_range else 'LIMITED'}",
-        y4m_comment(mark),
     ]
     return " ".join(words).encode() + b"\n"
 

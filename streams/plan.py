@@ -104,6 +104,7 @@ def plan_output(info: FilmInfo, target: Path | None, options: EncodeOptions) -> 
         _moved(info, target, options),
         fit.losses(info.format),
         _unstated(coded, fit, container),
+        _unmarked(container),
         _merged(info, fit),
     )
     return OutputPlan(
@@ -287,6 +288,11 @@ def _unstated(coded: PictureFormat, fit: _Fit, container: Container) -> Iterator
     tags = coded.stated
     if (tags.matrix or tags.primaries or tags.transfer) and not fit.codec.states_color:
         yield f"{fit.codec.name} in {container.name} cannot state the colour tags of the film"
+
+
+def _unmarked(container: Container) -> Iterator[str]:
+    if container.marks == "none":
+        yield f"{container.name} has no place for the mark that says the colours are machine-made"
 
 
 def _merged(info: FilmInfo, fit: _Fit) -> Iterator[str]:

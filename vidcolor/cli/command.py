@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from streams.errors import FilmError, Interrupted, UsageError, printable
+from streams.errors import FilmError, Interrupted, ReaderLeft, UsageError, printable
 from vidcolor import __version__
 from vidcolor.brake import Brake
 from vidcolor.cli import doctor, evaluate, models, restore, train
@@ -79,6 +79,8 @@ def guarded(work: Callable[[], int], voice: Voice, brake: Brake) -> int:
 def explain(error: BaseException) -> tuple[int, str]:
     """The exit code and the sentence for a failure; an empty sentence is not said."""
     if isinstance(error, Interrupted):
+        return error.exit_code, ""
+    if isinstance(error, ReaderLeft):
         return error.exit_code, ""
     if isinstance(error, FilmError):
         return error.exit_code, str(error) or type(error).__name__

@@ -33,7 +33,6 @@ def run(args: argparse.Namespace, voice: Voice, brake: Brake) -> int:
 
 def _file(path: Path) -> Iterator[str]:
     from streams.sink import read_mark
-
     from vidcolor.mark import Mark
 
     text = read_mark(path)
