@@ -1,0 +1,1 @@
+"""What vidcolor costs beside a plain transcode; programs that nothing imports."""

@@ -1,0 +1,105 @@
+"""What a piece of work, or a whole program with all its children, took: wall time, CPU time, memory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+try:
+    import resource
+except ImportError:  # Windows: no CPU time of children, so only wall time is told there
+    resource = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What something took.
+
+    Attributes:
+        wall: seconds on the clock.
+        cpu: seconds of user and system time, children included; None where the system does not tell.
+        peak: bytes of the largest process in memory; None where the system does not tell.
+    """
+
+    wall: float
+    cpu: float | None
+    peak: int | None = None
+
+    def less(self, other: Spent) -> Spent:
+        """What was spent beyond ``other``."""
+        cpu = None if self.cpu is None or other.cpu is None else self.cpu - other.cpu
+        return Spent(self.wall - other.wall, cpu, self.peak)
+
+    def share(self, count: int) -> Spent:
+        """What one of ``count`` equal parts took."""
+        return Spent(self.wall / count, None if self.cpu is None else self.cpu / count, self.peak)
+
+
+def middle(runs: Sequence[Spent]) -> Spent:
+    """Median of each figure on its own."""
+    cpus = [run.cpu for run in runs if run.cpu is not None]
+    peaks = [run.peak for run in runs if run.peak is not None]
+    wall = median(run.wall for run in runs)
+    return Spent(wall, median(cpus) if cpus else None, max(peaks) if peaks else None)
+
+
+def work(task: Callable[[], object]) -> Spent:
+    """Do a piece of work in this process; children that it started and waited for are counted."""
+    before, began = _own_cpu(), time.perf_counter()
+    task()
+    wall, after = time.perf_counter() - began, _own_cpu()
+    return Spent(wall, after - before)
+
+
+def _own_cpu() -> float:
+    return time.process_time() + (_children().cpu or 0.0)
+
+
+def _children() -> Spent:
+    if resource is None:
+        return Spent(0.0, None)
+    return _told(0.0, resource.getrusage(resource.RUSAGE_CHILDREN))
+
+
+def program(command: Sequence[str]) -> Spent:
+    """Run a program to its end; its children are counted if it waited for them.
+
+    Raises:
+        RuntimeError: it ended with an error; its last words are in the message.
+    """
+    with tempfile.TemporaryFile() as said:
+        began = time.perf_counter()
+        before = _children().cpu
+        running = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        usage = _wait(running)
+        wall = time.perf_counter() - began
+        if running.returncode != 0:
+            said.seek(0)
+            words = said.read().decode("utf-8", "replace").strip().splitlines()
+            raise RuntimeError(f"{command[0]} ended with {running.returncode}: {' / '.join(words[-3:])}")
+    if usage is not None:
+        return _told(wall, usage)
+    after = _children().cpu
+    return Spent(wall, None if after is None or before is None else after - before)
+
+
+def _wait(running: subprocess.Popen[bytes]) -> Any | None:  # noqa: ANN401 - resource.struct_rusage is not everywhere
+    """Wait for a program; what it used, where the system tells that of a single child."""
+    if not hasattr(os, "wait4"):
+        running.wait()
+        return None
+    _, status, usage = os.wait4(running.pid, 0)
+    running.returncode = os.waitstatus_to_exitcode(status)
+    return usage
+
+
+def _told(wall: float, usage: Any) -> Spent:  # noqa: ANN401
+    unit = 1 if sys.platform == "darwin" else 1024
+    return Spent(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit)

@@ -1,0 +1,117 @@
+"""The benchmark measures what it says: children counted, medians taken, both programs told the same."""
+
+from __future__ import annotations
+
+import sys
+from itertools import islice
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from benchmarks import film, fps, spent
+from benchmarks.spent import Spent
+from vidcolor.options import Options
+
+BUSY = "import time; end = time.process_time() + 0.15\nwhile time.process_time() < end: pass"
+OPTIONS = Options(codec="h264", crf=18, preset="veryfast", ffmpeg="ffmpeg")
+needs_cpu_of_children = pytest.mark.skipif(spent.resource is None, reason="this system does not tell it")
+
+
+@needs_cpu_of_children
+def test_a_programs_cpu_time_is_counted_and_its_sleep_is_not() -> None:
+    busy, idle = (spent.program([sys.executable, "-c", code]) for code in (BUSY, "import time; time.sleep(0.3)"))
+    assert busy.cpu is not None
+    assert idle.cpu is not None
+    assert busy.cpu >= 0.15
+    assert idle.cpu < idle.wall
+    assert idle.wall >= 0.3
+    assert busy.peak is not None
+    assert busy.peak > 1_000_000
+
+
+@needs_cpu_of_children
+def test_children_of_children_are_counted() -> None:
+    nested = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {BUSY!r}], check=True)"
+    measured = spent.program([sys.executable, "-c", nested])
+    assert measured.cpu is not None
+    assert measured.cpu >= 0.15
+
+
+def test_without_wait4_the_children_are_still_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("os.wait4", raising=False)
+    measured = spent.program([sys.executable, "-c", BUSY])
+    assert measured.wall >= 0.15
+    assert measured.cpu is None or measured.cpu >= 0.15
+
+
+def test_a_program_that_fails_says_why() -> None:
+    with pytest.raises(RuntimeError, match="no such luck"):
+        spent.program([sys.executable, "-c", "raise SystemExit('no such luck')"])
+
+
+def test_work_in_this_process_is_counted() -> None:
+    assert spent.work(lambda: sum(range(1000))).wall >= 0
+
+
+def test_medians_are_taken_figure_by_figure() -> None:
+    assert spent.middle([Spent(1, 9, 5), Spent(3, 7, 8), Spent(2, 8, 6)]) == Spent(2, 8, 8)
+    assert spent.middle([Spent(1, None), Spent(2, None)]) == Spent(1.5, None, None)
+
+
+def test_starting_up_is_taken_off() -> None:
+    assert Spent(10, 8, 7).less(Spent(4, 2, 6)).share(2) == Spent(3, 3, 7)
+    assert Spent(10, None).less(Spent(4, 2)).cpu is None
+
+
+def test_both_programs_get_the_same_encoder_settings() -> None:
+    lists = [words(Path("a.mkv"), Path("b.mkv"), OPTIONS) for words in (fps.restore_words, fps.plain_words)]
+    for option, value in (("crf", "18"), ("preset", "veryfast")):
+        found = [next(words[i + 1] for i, word in enumerate(words) if word.lstrip("-") == option) for words in lists]
+        assert found == [value, value]
+    assert "libx264" in lists[1]
+    assert lists[1][0] == lists[0][lists[0].index("--ffmpeg") + 1]
+
+
+def test_the_film_is_long_enough_of_its_size_and_always_the_same(tmp_path: Path) -> None:
+    for name in ("one.mkv", "two.mkv"):
+        film.make(fps.SAMPLE, tmp_path / name, (96, 54), 5)
+    assert (tmp_path / "one.mkv").stat().st_size > 0
+    with av.open(str(tmp_path / "one.mkv")) as one, av.open(str(tmp_path / "two.mkv")) as two:
+        frames = [list(opened.decode(opened.streams.video[0])) for opened in (one, two)]
+    assert [(frame.width, frame.height) for frame in frames[0]] == [(96, 54)] * 5
+    for a, b in zip(*frames, strict=True):
+        assert np.array_equal(a.to_ndarray(), b.to_ndarray())
+
+
+def test_a_film_plays_forwards_and_backwards_for_ever() -> None:
+    pictures = [np.full((2, 2), value, np.uint8) for value in range(3)]
+    played = [int(picture[0, 0]) for picture in islice(film.there_and_back(iter(pictures)), 8)]
+    assert played == [0, 1, 2, 2, 1, 0, 0, 1]
+
+
+def test_grain_has_the_strength_that_is_stated() -> None:
+    flat = [np.full((120, 160), 100, np.uint8)] * 2
+    first, second = film.with_grain(iter(flat), (160, 120))
+    # a part of the field, in whole code values: its own sd lies a few percent off
+    assert first.std() == pytest.approx(film.GRAIN, rel=0.1)
+    assert abs(float(first.mean()) - 100) < 1
+    assert not np.array_equal(first, second)
+
+
+def test_the_table_shows_cost_speed_and_ratio() -> None:
+    stages = {"decode": Spent(0.01, 0.005)}
+    result = fps.Result(
+        "480p", "fast", 60, stages, Spent(0.05, 0.04, 5 << 20), Spent(0.02, 0.02), Spent(2, 1.5), (0, 0)
+    )
+    text = fps.table([result])
+    assert "| decode | 5.0 (100) |" in text
+    assert "| **whole / plain** | **2.00** |" in text
+    assert "| starting up, core-s once | 1.5 |" in text
+
+
+def test_a_system_that_tells_no_cpu_time_gets_no_ratio() -> None:
+    result = fps.Result("480p", "fast", 60, {}, Spent(1, None), Spent(1, None), Spent(1, None), (0, 0))
+    assert result.ratio is None
+    assert "| **whole / plain** | ? |" in fps.table([result])
