@@ -21,7 +21,6 @@ Plane = NDArray[np.unsignedinteger[Any]]
 
 _RGB_ORDER = re.compile(r"([rgba0]{3,4})(?:24|48|64)?(?:le|be)?")
 _GBR_PLANES = "gbra"
-_ONE = 1 << 16
 
 
 def luma_of(frame: VideoFrame, fmt: PictureFormat) -> Plane:
@@ -121,13 +120,16 @@ def _rgb_channels(frame: VideoFrame, layout: PixelLayout) -> Mapping[str, Plane]
 
 def _weighed(channels: Mapping[str, Plane], fmt: PictureFormat) -> Plane:
     """Weigh R'G'B' into full-range luma of the same depth, in whole numbers, halves rounded up."""
-    red, _, blue = (round(weight * _ONE) for weight in luma_weights(fmt.matrix))
-    # 16-bit samples times weights that sum to 2^16, and the half, stay just below 2^32.
-    luma = channels["r"].astype(np.uint32) * np.uint32(red)
-    luma += channels["g"].astype(np.uint32) * np.uint32(_ONE - red - blue)
-    luma += channels["b"].astype(np.uint32) * np.uint32(blue)
-    luma += np.uint32(_ONE // 2)
-    return (luma >> np.uint32(16)).astype(np.uint8 if fmt.depth == 8 else np.uint16)
+    # Weights have as many bits as fit beside the samples: 16 in 32-bit words, for deep samples 32 in 64-bit words.
+    word: Any = np.uint32 if fmt.depth == 8 else np.uint64
+    bits = 16 if fmt.depth == 8 else 32
+    one = 1 << bits
+    red, _, blue = (round(weight * one) for weight in luma_weights(fmt.matrix))
+    luma: Plane = channels["r"].astype(word) * word(red)
+    luma += channels["g"].astype(word) * word(one - red - blue)
+    luma += channels["b"].astype(word) * word(blue)
+    luma += word(one // 2)
+    return (luma >> word(bits)).astype(np.uint8 if fmt.depth == 8 else np.uint16)
 
 
 def has_clear_pixels(frame: VideoFrame, fmt: PictureFormat) -> bool:
