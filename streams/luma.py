@@ -129,7 +129,8 @@ def _weighed(channels: Mapping[str, Plane], fmt: PictureFormat) -> Plane:
     luma += channels["g"].astype(word) * word(one - red - blue)
     luma += channels["b"].astype(word) * word(blue)
     luma += word(one // 2)
-    return (luma >> word(bits)).astype(np.uint8 if fmt.depth == 8 else np.uint16)
+    luma >>= word(bits)
+    return luma.astype(np.uint8 if fmt.depth == 8 else np.uint16)
 
 
 def has_clear_pixels(frame: VideoFrame, fmt: PictureFormat) -> bool:
