@@ -83,7 +83,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> str:
     import torch
     from torch import Tensor, nn
 
-    from vidcolor import device, pipeline
+    from vidcolor import device, frames, job
     from vidcolor.colorizer import Colorizer, Spec
     from vidcolor.memory import ConvLSTM, State
     from vidcolor.zoo import LoadedModel
@@ -107,5 +107,6 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> str:
     network = Tiny().eval().requires_grad_(False)
     place = device.Place(torch.device("cpu"), "fp32")
     loaded = LoadedModel(network, "tiny", "0" * 64, Path("tiny"), place)
-    monkeypatch.setattr(pipeline, "load_model", lambda options: loaded)
+    for room in (job, frames):
+        monkeypatch.setattr(room, "load_model", lambda options: loaded)
     return "tiny"

@@ -12,11 +12,13 @@ import av
 import numpy as np
 import pytest
 import torch
+from conftest import moving_picture
+from PIL import Image
 
 import vidcolor
 from streams.errors import FilmError, InputError, Interrupted, ModelError, OutputError, UsageError
 from streams.sink import read_mark
-from vidcolor import Options, painter, pipeline, restore, zoo
+from vidcolor import Options, job, painter, restore, zoo
 from vidcolor.brake import Brake
 from vidcolor.cli import main
 from vidcolor.mark import Mark
@@ -176,7 +178,7 @@ class Full(torch.nn.Module):
 
 
 def test_out_of_memory_halves_the_batch_and_goes_on(make_film: MakeFilm) -> None:
-    model = pipeline.load_model(Options())
+    model = job.load_model(Options())
     full = Full(model.colorizer)
     worker = painter.Painter(zoo.LoadedModel(full, "full", "0", Path(), model.place), None, lambda text: None)  # type: ignore[arg-type]
     worker._limit = 0
@@ -224,7 +226,7 @@ def test_a_dry_run_touches_nothing(make_film: MakeFilm, tmp_path: Path, capsys: 
 def test_a_failure_leaves_nothing_behind(make_film: MakeFilm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     film, out = make_film(frames=30), tmp_path / "new.mkv"
     out.write_bytes(b"precious")
-    model = pipeline.load_model(Options())
+    model = job.load_model(Options())
 
     def bad(light: torch.Tensor, state: object) -> object:
         ab, after = type(model.colorizer).forward(model.colorizer, light, state)  # type: ignore[arg-type]
@@ -297,3 +299,36 @@ def test_unreadable_input_and_unwritable_output_are_told_apart(make_film: MakeFi
         restore(film, "-")
     with pytest.raises(UsageError):
         restore(film, tmp_path / "new.mkv", Options(model="nomodel"))
+
+
+@pytest.mark.parametrize(("suffix", "mode"), [(".png", "L"), (".jpg", "L"), (".tif", "RGB"), (".webp", "RGB")])
+def test_a_still_picture_stays_a_picture(tmp_path: Path, suffix: str, mode: str) -> None:
+    old = tmp_path / f"old{suffix}"
+    Image.fromarray(moving_picture(0, (60, 80))).convert(mode).save(old, lossless=True)
+    report = restore(old)
+    assert report.output == tmp_path / f"old.color{suffix}"
+    with Image.open(old) as before, Image.open(report.output) as after:
+        assert (after.format, after.size, after.mode) == (before.format, before.size, "RGB")
+        light = np.asarray(after.convert("L")).astype(int) - np.asarray(before.convert("L"))
+        assert np.abs(light).max() <= (1 if suffix != ".jpg" else 6), "JPEG codes its pictures: its noise is allowed"
+        assert int(np.ptp(np.asarray(after).astype(int), axis=2).max()) > 4, "it has no colour"
+    assert listing(tmp_path) == {f"old{suffix}", f"old.color{suffix}"}
+
+
+def test_doctor_reads_the_mark_of_a_still(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old = tmp_path / "old.png"
+    Image.fromarray(moving_picture(0, (20, 30))).save(old)
+    restore(old)
+    assert main(["doctor", str(tmp_path / "old.color.png")]) == 0
+    assert capsys.readouterr().out.startswith("machine-made: yes\nmodel: tiny\n")
+    assert main(["doctor", str(old)]) == 0
+    assert capsys.readouterr().out == "machine-made: no\n"
+
+
+def test_jpeg_cannot_be_lossless(tmp_path: Path) -> None:
+    old = tmp_path / "old.jpg"
+    Image.fromarray(moving_picture(0, (20, 30))).save(old)
+    with pytest.raises(OutputError, match="PNG"):
+        restore(old, options=Options(lossless=True))
+    with pytest.raises(OutputError):
+        restore(old, tmp_path / "new.png")

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from streams.errors import OutputError
 from streams.formats import PictureFormat
+from vidcolor.job import Warnings, load_model
 from vidcolor.options import Options
-from vidcolor.pipeline import Warnings, colour, load_model, open_source
+from vidcolor.pipeline import colour, open_source
 from vidcolor.watch import Watcher
 
 Plane = NDArray[np.uint8] | NDArray[np.uint16]

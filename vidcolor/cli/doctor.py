@@ -32,15 +32,25 @@ def run(args: argparse.Namespace, voice: Voice, brake: Brake) -> int:
 
 
 def _file(path: Path) -> Iterator[str]:
-    from streams.sink import read_mark
     from vidcolor.mark import Mark
 
-    text = read_mark(path)
+    text = _mark(path)
     mark = Mark.parse(text) if text else None
     yield f"machine-made: {'no' if mark is None else 'yes'}"
     if mark is not None:
         yield from (f"model: {mark.model}", f"sha256: {mark.sha256}", f"version: {mark.version}")
         yield from (f"{name}: {value}" for name, value in mark.settings)
+
+
+def _mark(path: Path) -> str | None:
+    from streams.inlet import Inlet
+    from streams.sink import read_mark
+    from streams.sniff import nature_of
+    from streams.still import read_still_mark
+
+    with Inlet(path) as inlet:
+        is_still = nature_of(inlet).kind == "still"
+    return read_still_mark(path) if is_still else read_mark(path)
 
 
 def _machine(ffmpeg: str | None) -> Iterator[str]:

@@ -16,7 +16,7 @@ from vidcolor.cli.voice import Voice
 from vidcolor.options import PRECISIONS, Options, parse_time
 
 if TYPE_CHECKING:
-    from vidcolor.pipeline import Job
+    from vidcolor.job import Job
 
 FORMATS = ("y4m", "nut", "matroska", "rawvideo")
 PIPE = "-"
@@ -92,12 +92,12 @@ def run(args: argparse.Namespace, voice: Voice, brake: Brake) -> int:
 
     with prepare(_place(args.input), args.output and _place(args.output), options) as job:
         if args.no and job.is_taken:
-            voice.kept(str(job.plan.target))
+            voice.kept(str(job.target))
             return 0
         if job.is_taken and not args.yes:
             _ask(job, voice)
         if args.dry_run:
-            voice.plan(job.describe(), job.source.info.frames_from_header)
+            voice.plan(job.rehearse(voice), job.total)
         else:
             job.run(voice, brake)
     return 0
@@ -135,7 +135,7 @@ def _ask(job: Job, voice: Voice) -> None:
     """Ask a person, if there is one, whether the output may be replaced; else let it be refused."""
     if voice.quiet or sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
         job.check_free()
-    sys.stderr.write(f"vidcolor: {printable(job.plan.target)} is there already. Replace it? [y/N] ")
+    sys.stderr.write(f"vidcolor: {printable(job.target)} is there already. Replace it? [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         job.check_free()

@@ -1,0 +1,127 @@
+"""What films and still pictures share when they are restored: a place to go to, warnings, a network, a mark."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from streams.errors import FilmError, OutputError, UsageError, printable
+from vidcolor import __version__, zoo
+from vidcolor.brake import Brake
+from vidcolor.mark import Mark
+from vidcolor.options import Options
+from vidcolor.watch import Report, Watcher
+
+if TYPE_CHECKING:
+    from vidcolor.zoo import LoadedModel
+
+
+class Warnings:
+    """Passes warnings on, keeps them for the report, and ends a strict run at the first."""
+
+    def __init__(self, watcher: Watcher, strict: bool) -> None:
+        self._watcher = watcher
+        self._strict = strict
+        self.told: list[str] = []
+
+    def tell(self, texts: Iterable[str], kind: type[FilmError]) -> None:
+        """Warn; `kind` is the error that it is in a strict run."""
+        for text in texts:
+            if self._strict:
+                raise kind(f"{text} (and the run is --strict)")
+            self.told.append(text)
+            self._watcher.warned(text)
+
+
+class Job(ABC):
+    """Something that may be restored: its input is open, its output settled."""
+
+    def __init__(self, target: Path | None, options: Options) -> None:
+        """`target` None is stdout."""
+        self.target = target
+        self.options = options
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether the output is there already."""
+        return self.target is not None and self.target.exists()
+
+    def check_free(self) -> None:
+        """Raise OutputError if the output is there already and may not be replaced."""
+        if self.is_taken and not self.options.overwrite:
+            raise OutputError(f"{printable(self.target)} is there already: -y replaces it, -n keeps it")
+
+    @property
+    @abstractmethod
+    def total(self) -> int | None:
+        """How many pictures there are, where the input says so."""
+
+    @abstractmethod
+    def describe(self) -> list[str]:
+        """The plan in words: what comes in, what goes out."""
+
+    @abstractmethod
+    def losses(self) -> Iterable[str]:
+        """What the output cannot hold, one sentence each, known before work begins."""
+
+    @abstractmethod
+    def work(self, model: LoadedModel, warnings: Warnings, watcher: Watcher, brake: Brake) -> int:
+        """Colour and write it whole; returns the number of pictures."""
+
+    def rehearse(self, watcher: Watcher) -> list[str]:
+        """Do all that comes before the work: tell the losses, and say what would be done."""
+        Warnings(watcher, self.options.strict).tell(self.losses(), OutputError)
+        return self.describe()
+
+    def run(self, watcher: Watcher, brake: Brake) -> Report:
+        """Restore it.
+
+        Raises:
+            FilmError: with the reason; then nothing is written.
+        """
+        warnings = Warnings(watcher, self.options.strict)
+        warnings.tell(self.losses(), OutputError)
+        for line in self.describe():
+            watcher.noted(line)
+        model = load_model(self.options)
+        brake.check()
+        watcher.noted(f"model {printable(model.name)} on {model.place}, weights {model.sha256}")
+        frames = self.work(model, warnings, watcher, brake)
+        report = Report(frames, self.target, model.name, model.sha256, tuple(warnings.told))
+        watcher.finished(report)
+        return report
+
+
+def check_apart(source: Path | None, target: Path | None) -> None:
+    """Raise UsageError where output and input are one file, by whatever names and links."""
+    if source is None or target is None:
+        return
+    try:
+        same = target.samefile(source)
+    except OSError:
+        return
+    if same:
+        raise UsageError(f"the output {printable(target)} is the input: it would be lost")
+
+
+def load_model(options: Options) -> LoadedModel:
+    """Load the network that was asked for, where it was asked for.
+
+    Raises:
+        ModelError: no such device, or weights that cannot be trusted.
+    """
+    from vidcolor import device
+
+    return zoo.load(options.model, device.choose(options.device, options.precision))
+
+
+def mark_of(model: LoadedModel, options: Options) -> Mark:
+    """What is written into the output about the origin of its colours."""
+    settings = (
+        ("side", str(options.side or model.colorizer.spec.side)),
+        ("saturation", f"{options.saturation:g}"),
+        ("precision", model.place.precision),
+    )
+    return Mark(model.name, model.sha256, __version__, settings)
