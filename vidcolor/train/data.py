@@ -25,6 +25,10 @@ class Sample:
     rgb: Tensor
     maps: Tensor | None
 
+    def after(self, frames: int) -> Sample:
+        """The same clips without their first frames."""
+        return Sample(self.rgb[:, frames:], None if self.maps is None else self.maps[:, frames:])
+
 
 def moving_pictures(store: Store, random: torch.Generator, size: tuple[int, int], batch: int, time: int) -> Sample:
     """Pictures seen by a camera that pans, zooms, turns and shakes: (batch, time) frames of ``size`` (h, w)."""

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from vidcolor import weights
 from vidcolor.color import ab_bins, annealed_mean, lab_from_rgb
+from vidcolor.memory import State
 from vidcolor.models.reel import Reel
 from vidcolor.train.data import Sample, clips, moving_pictures
 from vidcolor.train.film import Wear, expose
@@ -36,6 +37,8 @@ class Recipe:
         batch: single pictures a step.
         clips: films a step in the second stage.
         times: frames of a film a step, drawn anew for each.
+        before: frames that its memory has already seen by then, without being taught by them, drawn anew for each: a
+            film is longer than any step, and a memory must stay sane beyond what is unrolled.
         rate: highest learning rate; the encoder's is ``encoder`` times that.
         seed: of all chance.
     """
@@ -46,6 +49,7 @@ class Recipe:
     batch: int = 16
     clips: int = 4
     times: tuple[int, ...] = (3, 4, 6)
+    before: tuple[int, ...] = (0, 0, 3, 10)
     rate: float = 1e-3
     encoder: float = 0.25
     decay: float = 0.02
@@ -160,22 +164,26 @@ class Trainer:
     def _blame_moving(self) -> dict[str, Tensor]:
         """Batch norm rests: films of a few frames would bend its statistics."""
         self.network.eval()
-        count = len(self.recipe.times)
-        frames = self.recipe.times[int(torch.randint(count, (), generator=self.random))]
-        films, batch = self.material.films, self.recipe.clips * max(1, round(4 / frames))
+        before, frames = self._one_of(self.recipe.before), self._one_of(self.recipe.times)
+        films, size, batch = self.material.films, self.recipe.size, self.recipe.clips
         if films and self.steps % 3 == 2:
-            return self._blame(clips(films, self.random, self.recipe.size, batch, frames))
-        return self._blame(moving_pictures(self.material.pictures, self.random, self.recipe.size, batch, frames))
+            return self._blame(clips(films, self.random, size, batch, before + frames), before)
+        return self._blame(moving_pictures(self.material.pictures, self.random, size, batch, before + frames), before)
 
-    def _blame(self, sample: Sample) -> dict[str, Tensor]:
+    def _one_of(self, choices: tuple[int, ...]) -> int:
+        return choices[int(torch.randint(len(choices), (), generator=self.random))]
+
+    def _blame(self, sample: Sample, before: int = 0) -> dict[str, Tensor]:
         device, blame_of = self.recipe.device, self.recipe.weights
         light, condition = expose(sample.rgb, self.recipe.wear, self.random)
+        sample = sample.after(before)
         truth = lab_from_rgb(sample.rgb.flatten(0, 1))
         self.crops += len(truth)
         ab4, ab2 = (F.avg_pool2d(truth[:, 1:], k).to(device) for k in (4, 2))
         film = rearrange(light, "b t c h w -> t b c h w").to(device)
+        state, film = self._remember(film[:before], condition.to(device)), film[before:]
         with self._autocast():
-            logits, features, _ = self.network.classify(film, self.network.start(), condition.to(device))
+            logits, features, _ = self.network.classify(film, state, condition.to(device))
             small = annealed_mean(logits, self.network.centers, self.network.temperature)
             ab = self.network.enlarge(small, features, film)
         order = "(t b) c h w -> (b t) c h w"
@@ -185,6 +193,15 @@ class Trainer:
         if len(film) > 1:
             blames["steady"] = blame_of.steady * self._unsteady(ab, ab2, truth, sample)
         return blames
+
+    @torch.no_grad()
+    def _remember(self, film: Tensor, condition: Tensor) -> State:
+        """The memory after some frames (T, B, 1, H, W) that nothing is to be learned from."""
+        state = self.network.start()
+        if not len(film):
+            return state
+        with self._autocast():  # one of its own: a shared one keeps weights cast without their gradient
+            return self.network.classify(film, state, condition)[2]
 
     def _unsteady(self, ab: Tensor, ab2: Tensor, truth: Tensor, sample: Sample) -> Tensor:
         time = sample.rgb.shape[1]
