@@ -56,6 +56,16 @@ _STDERR = threading.RLock()
 _BITS_PER_SAMPLE = 258
 _PHOTOMETRIC = 262
 _WHITE_IS_ZERO = 0
+_ORIENTATION = 274
+_UNTURN = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
 _PLAIN_MODES = frozenset({"L", "LA", "RGB", "RGBA"})
 _PIXELS = {
     (1, 1): "gray",
@@ -173,14 +183,23 @@ def _samples(image: Image.Image, data: bytes, number: int, name: str) -> NDArray
     if _is_deep_color(image, data):
         return _decoded_deep("png" if image.format == "PNG" else "tiff", data, number)
     if image.mode.startswith("I;16"):
-        grey = np.asarray(image).astype(np.uint16)
-        return np.uint16(65535) - grey if _is_white_zero(image) else grey
+        is_inverted = _is_white_zero(image)
+        grey = np.asarray(_unturned(image)).astype(np.uint16)
+        return np.uint16(65535) - grey if is_inverted else grey
     if image.mode in ("CMYK", "LAB", "I", "F"):
         raise InputError(f"{name} is stored as {image.mode}, which is not supported: save it as grey or RGB first")
     if image.format in ("JPEG", "MPO"):
         # The luma plane itself, not what is left of it after RGB was clipped.
         image.draft("L", image.size)
-    return np.asarray(_plain(image))
+    return np.asarray(_plain(_unturned(image)))
+
+
+def _unturned(image: Image.Image) -> Image.Image:
+    """Load the pixels as they are stored: Pillow turns TIFFs by their orientation, and drops that tag from its list."""
+    orientation = int(getattr(image, "tag_v2", {}).get(_ORIENTATION, 1))
+    image.load()
+    was_turned = orientation in _UNTURN and _ORIENTATION not in getattr(image, "tag_v2", {})
+    return image.transpose(_UNTURN[orientation]) if was_turned else image
 
 
 def _plain(image: Image.Image) -> Image.Image:
