@@ -135,7 +135,7 @@ def _own_tags(plan: OutputPlan, info: FilmInfo, mark: str) -> dict[str, str]:
 
 def _pictures(plan: OutputPlan, info: FilmInfo, mark: str) -> dict[str, str]:
     at = plan.manifest.main
-    chosen = _quality(plan, info) | {"fps_mode": "passthrough", "enc_time_base": _clock(plan, info)}
+    chosen = _quality(plan, info) | _stated(plan) | {"fps_mode": "passthrough", "enc_time_base": _clock(plan, info)}
     chosen["filter"] = ",".join(_filters(plan, info))
     if plan.codec.name == "h264":
         # It outlives every copy, also into files whose tags a program drops.
@@ -187,14 +187,9 @@ def _joined(rows: list[tuple[tuple[str, str], ...] | list[tuple[str, str]]]) -> 
 
 def _filters(plan: OutputPlan, info: FilmInfo) -> Iterator[str]:
     """State what raw pictures cannot say of themselves; no sample is touched."""
-    tags = plan.coded.stated
-    words = {
-        "range": tags.range,
-        "colorspace": tags.matrix,
-        "color_primaries": tags.primaries,
-        "color_trc": tags.transfer,
-        "chroma_location": tags.location,
-    }
+    names = {"range": "range", "colorspace": "matrix", "color_primaries": "primaries", "color_trc": "transfer"}
+    words = {name: getattr(plan.coded.stated, field) for name, field in names.items()}
+    words["chroma_location"] = plan.coded.stated.location
     stated = ":".join(f"{name}={value}" for name, value in words.items() if value)
     if stated:
         yield f"setparams={stated}"
@@ -203,6 +198,19 @@ def _filters(plan: OutputPlan, info: FilmInfo) -> Iterator[str]:
         yield f"setsar={ratio.numerator}/{ratio.denominator}:max={max(ratio.numerator, ratio.denominator, 100)}"
     order = ("tff" if info.top_field_first else "bff") if info.interlaced else "prog"
     yield f"setfield={order}"
+
+
+def _stated(plan: OutputPlan) -> dict[str, str]:
+    """Tell the encoder the same: one that cannot state a range (FFV1) would have full range squeezed without it."""
+    tags = plan.coded.stated
+    words = {
+        "color_range": tags.range,
+        "colorspace": tags.matrix,
+        "color_primaries": tags.primaries,
+        "color_trc": tags.transfer,
+        "chroma_sample_location": tags.location,
+    }
+    return {name: value for name, value in words.items() if value}
 
 
 def _stream(plan: OutputPlan, at: int, passenger: Passenger) -> dict[str, str]:

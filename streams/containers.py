@@ -41,6 +41,7 @@ class Container:
     attachments: bool = False
     chapters: bool = False
     states_color: bool = False
+    states_range: bool = False
     one_rate: bool = False
     fixed: Options = ()
 
@@ -85,6 +86,7 @@ CONTAINERS: dict[str, Container] = {
             turns="matrix",
             chapters=True,
             states_color=True,
+            states_range=True,
             fixed=_ISO,
         ),
         Container(
@@ -102,6 +104,7 @@ CONTAINERS: dict[str, Container] = {
             turns="matrix",
             chapters=True,
             states_color=True,
+            # Its colour box has no word for the range.
             fixed=(("movflags", "+faststart+use_metadata_tags"),),
         ),
         Container(
@@ -109,7 +112,7 @@ CONTAINERS: dict[str, Container] = {
             "matroska",
             (".mkv", ".mk3d"),
             "matroska,webm",
-            ("h264", "hevc", "ffv1", "vp9", "av1", "prores", "mpeg2", "mpeg4", "theora", "rawvideo"),
+            ("h264", "hevc", "ffv1", "vp9", "av1", "prores", "mpeg2", "mpeg4", "theora"),
             video=_ANY,
             audio=_ANY,
             subtitles=_set("subrip ass ssa webvtt hdmv_pgs_subtitle hdmv_text_subtitle dvd_subtitle dvb_subtitle text")
@@ -119,6 +122,7 @@ CONTAINERS: dict[str, Container] = {
             attachments=True,
             chapters=True,
             states_color=True,
+            states_range=True,
             fixed=(("default_mode", "passthrough"),),
         ),
         Container(
@@ -134,6 +138,7 @@ CONTAINERS: dict[str, Container] = {
             turns="roll",
             chapters=True,
             states_color=True,
+            states_range=True,
             fixed=(("default_mode", "passthrough"),),
         ),
         Container(
@@ -141,7 +146,7 @@ CONTAINERS: dict[str, Container] = {
             "avi",
             (".avi",),
             "avi",
-            ("h264", "ffv1", "mpeg4", "mpeg2", "rawvideo"),
+            ("h264", "ffv1", "mpeg4", "mpeg2"),
             video=_ANY,
             audio=_set("mp3 mp2 mp1 ac3 aac dts flac wmav1 wmav2 adpcm_ms adpcm_ima_wav pcm_u8 pcm_s16le pcm_s24le")
             | _set("pcm_s32le pcm_f32le pcm_alaw pcm_mulaw"),
@@ -235,6 +240,7 @@ CONTAINERS: dict[str, Container] = {
             marks="sei",
             turns="matrix",
             states_color=True,
+            states_range=True,
             fixed=_ISO,
         ),
         Container(
@@ -245,6 +251,7 @@ CONTAINERS: dict[str, Container] = {
             ("rawvideo",),
             tags=frozenset(),
             marks="none",
+            states_range=True,
             one_rate=True,
         ),
     )
@@ -258,7 +265,9 @@ PIPE_FORMATS: dict[str, Container] = {
     "y4m": CONTAINERS["YUV4MPEG2"],
     "nut": CONTAINERS["NUT"],
     "matroska": MATROSKA,
-    "rawvideo": Container("raw video", "rawvideo", (), "rawvideo", ("rawvideo",), tags=frozenset(), marks="none"),
+    "rawvideo": Container(
+        "raw video", "rawvideo", (), "rawvideo", ("rawvideo",), tags=frozenset(), marks="none", one_rate=True
+    ),
 }
 
 

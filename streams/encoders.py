@@ -65,6 +65,9 @@ _ROWS = (
         "h264",
         "libx264",
         _planar("420 422 444", "8 10"),
+        # Half of x264's own dead zones: grain and edges stay as steep as they were (0.95 at worst instead of 0.90),
+        # for a sixth more bytes and no time. Presets from "faster" on decide otherwise (trellis) and ignore it.
+        lossy=(("x264-params", "deadzone-inter=11:deadzone-intra=6"),),
         exact=(("qp", "0"),),
         crf=(0, 18, 51),
         presets=_X26X,

@@ -17,11 +17,12 @@ from av.container import InputContainer
 
 from streams import boxes
 from streams.child import Child
+from streams.choice import EncodeOptions
 from streams.command import build
 from streams.errors import EncoderError, OutputError, printable
 from streams.marks import read_mark
 from streams.plain import PlainWriter, Writer
-from streams.plan import EncodeOptions, OutputPlan, default_target, plan_output
+from streams.plan import OutputPlan, default_target, plan_output
 from streams.planar import Packer
 from streams.target import Temporary
 
