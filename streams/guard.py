@@ -134,8 +134,6 @@ def _haste(inlet: Inlet, form: str | None) -> dict[str, str]:
 
 
 def _why_closed(inlet: Inlet, error: Exception) -> str:
-    if isinstance(error, av.error.PermissionError):
-        return f"{inlet.name} may not be read"
     if isinstance(error, av.error.ArgumentError | av.error.DemuxerNotFoundError):
         return f"{inlet.name} is of a kind that is not opened"
     return f"{inlet.name} is not a film, or its index is missing"
