@@ -204,3 +204,14 @@ def test_the_arithmetic_of_the_figures_needs_no_torch() -> None:
     rooms = ("lab", "size", "bins", "stills", "motion", "flow", "landcover", "samples", "tally", "options")
     code = f"import sys; from vidcolor.evaluate import {', '.join(rooms)}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_layouts_of_many_pictures_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = [still((180, 120, 60)), still((60, 160, 90)), still((90, 60, 200))]
+    assert "frechet" not in report.picture_rows(shown, bins.read_table(), lambda sample: {})["truth"]
+    monkeypatch.setattr("vidcolor.evaluate.tally.ENOUGH_FOR_FRECHET", 3)
+    rows = report.picture_rows(shown, bins.read_table(), lambda sample: {})
+    # roots of covariances that hold zeros lose half the digits; grey lies hundreds away
+    assert rows["truth"]["frechet"] == pytest.approx(0, abs=0.05)
+    assert rows["grey"]["frechet"] > 100
+    assert "Frechet" in report.markdown(rows, report.STILL_COLUMNS, "")

@@ -58,6 +58,7 @@ STILL_COLUMNS = (
     Column("bars", "neutral_bars"),
     Column("sat dist", "saturation_distance"),
     Column("hue bits", "hue_entropy"),
+    Column("Frechet", "frechet", 0),
 )
 CLIP_COLUMNS = (
     Column("E_ab", "e_ab"),
@@ -173,7 +174,8 @@ def _mean_leak(leaks: Sequence[Mapping[int, float]]) -> Figures:
 
 
 def markdown(rows: Rows, columns: Sequence[Column], corner: str) -> str:
-    """A table with one line a row; gains are against the row "grey"."""
+    """A table with one line a row; gains are against the row "grey", figures that no row has get no column."""
+    columns = [column for column in columns if any(column.name in figures for figures in rows.values())]
     lines = [[corner, *(column.heading for column in columns)], ["---"] + ["---:"] * len(columns)]
     grey = rows.get("grey")
     lines += [[name, *(_cell(column, figures, grey) for column in columns)] for name, figures in rows.items()]
