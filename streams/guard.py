@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from io import BytesIO
-from pathlib import Path
 from typing import IO, Any
 
 import av
@@ -137,11 +136,3 @@ def _why_closed(inlet: Inlet, error: Exception) -> str:
     if isinstance(error, av.error.ArgumentError | av.error.DemuxerNotFoundError):
         return f"{inlet.name} is of a kind that is not opened"
     return f"{inlet.name} is not a film, or its index is missing"
-
-
-def is_regular(path: Path) -> bool:
-    """Tell whether a path is a file with an end, which may be opened twice."""
-    try:
-        return path.is_file()
-    except OSError:
-        return False
