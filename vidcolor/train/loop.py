@@ -32,7 +32,7 @@ class Recipe:
 
     Attributes:
         minutes: of training in all, both stages, over every resumption.
-        stills: share of the minutes spent on single pictures; the rest goes to moving ones.
+        stills: share of the minutes spent on single pictures alone; the rest is shared with moving ones.
         size: height and width of crops.
         batch: single pictures a step.
         clips: films a step in the second stage.
@@ -125,7 +125,8 @@ class Trainer:
     def step(self) -> dict[str, float]:
         """One batch, one step of the optimizer; what it was blamed for."""
         self._set_rate()
-        blames = self._blame_still() if self.on_stills else self._blame_moving()
+        # the second stage keeps every other step for stills: a moving picture shows one scene where a batch shows many
+        blames = self._blame_still() if self.on_stills or self.steps % 2 else self._blame_moving()
         total = torch.stack(list(blames.values())).sum()
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
