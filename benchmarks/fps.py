@@ -23,7 +23,7 @@ import av
 import torch
 
 from benchmarks import film as films
-from benchmarks.spent import Spent, middle, program
+from benchmarks.spent import Spent, middle, program, work
 from benchmarks.stages import Bench, measure
 from streams.encoders import CODECS
 from streams.ffmpeg import Ffmpeg, find_ffmpeg
@@ -168,7 +168,19 @@ def machine(ffmpeg: Ffmpeg) -> dict[str, object]:
         "av": av.__version__,
         "ffmpeg": ffmpeg.version,
         "vidcolor": __version__,
+        "bf16_gflops": round(yardstick()),
     }
+
+
+def yardstick(side: int = 1024, tries: int = 12) -> float:
+    """GFLOP a CPU second of one thread's bf16 matrix product: how fast this machine is for networks, just now."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    matrix = torch.ones(side, side, dtype=torch.bfloat16)
+    runs = [work(lambda: matrix @ matrix) for _ in range(tries)]
+    torch.set_num_threads(threads)
+    spent = middle(runs[2:])
+    return 2 * side**3 / (spent.cpu or spent.wall) / 1e9
 
 
 def _processor() -> str:
@@ -201,12 +213,12 @@ def parser() -> argparse.ArgumentParser:
 def run(args: argparse.Namespace, room: Path) -> list[Result]:
     """Measure all sizes at all presets."""
     ffmpeg = find_ffmpeg(args.ffmpeg)
+    facts = machine(ffmpeg)
     base = Options(model=args.model, device=args.device, codec=CODEC.name, crf=args.crf, ffmpeg=ffmpeg.path)
     results = []
     for size in args.sizes:
         for preset in args.presets:
             results.append(measure_size(args, room, size, replace(base, preset=preset)))
-    facts = machine(ffmpeg)
     sys.stdout.write(f"{table(results)}\n\n{'; '.join(f'{name} {value}' for name, value in facts.items())}\n")
     if args.json:
         told = [{**asdict(result), "ratio": result.ratio} for result in results]

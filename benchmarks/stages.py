@@ -13,10 +13,9 @@ import torch
 
 from benchmarks.spent import Spent, middle, work
 from streams.luma import Plane
-from streams.plan import EncodeOptions, plan_output
 from streams.scale import Scaler
 from streams.shots import Batch, batches
-from streams.sink import VideoSink
+from streams.sink import EncodeOptions, VideoSink, plan_output
 from streams.source import Frame, VideoSource
 from vidcolor import zoo
 from vidcolor.colorizer import Colorizer

@@ -41,7 +41,7 @@ def test_children_of_children_are_counted() -> None:
 
 def test_without_wait4_the_children_are_still_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("os.wait4", raising=False)
-    measured = spent.program([sys.executable, "-c", BUSY])
+    measured = spent.child([sys.executable, "-c", BUSY])
     assert measured.wall >= 0.15
     assert measured.cpu is None or measured.cpu >= 0.15
 
@@ -49,6 +49,14 @@ def test_without_wait4_the_children_are_still_told(monkeypatch: pytest.MonkeyPat
 def test_a_program_that_fails_says_why() -> None:
     with pytest.raises(RuntimeError, match="no such luck"):
         spent.program([sys.executable, "-c", "raise SystemExit('no such luck')"])
+
+
+@needs_cpu_of_children
+def test_a_programs_memory_is_its_own() -> None:
+    held = np.ones(40_000_000)  # 320 MB in this process
+    measured = spent.program([sys.executable, "-c", ""])
+    assert measured.peak is not None
+    assert measured.peak < held.nbytes / 2
 
 
 def test_work_in_this_process_is_counted() -> None:
