@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from streams.scale import Scaler
 from torch import Tensor
 from torch.nn import functional as F
 
 from streams.errors import ModelError
 from streams.formats import PictureFormat
+from streams.scale import Scaler
 from vidcolor.color import chroma_from_rgb, lightness_from_luma, rgb_at_luma
 
 Plane = NDArray[np.uint8] | NDArray[np.uint16]
