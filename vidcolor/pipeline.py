@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 from streams.errors import InputError, ModelError, UsageError, printable
 from streams.formats import PictureFormat
-from streams.plan import EncodeOptions, OutputPlan, default_target, plan_output
 from streams.prefetch import prefetch
 from streams.scale import Scaler
 from streams.shots import batches
-from streams.sink import VideoSink
+from streams.sink import EncodeOptions, OutputPlan, VideoSink, default_target, plan_output
 from streams.source import VideoSource
 from vidcolor import zoo
 from vidcolor.brake import Brake
