@@ -20,6 +20,9 @@ WRITTEN_BY_US = ("yuv4mpegpipe", "rawvideo")
 # To fewer bits than this no picture is brought down: 8-bit film becomes no less, deeper film no less than this.
 _LEAST_DEPTH = 12
 _LIGHT = ("h264", "hevc")
+_HDR_TRANSFERS = ("smpte2084", "arib-std-b67")
+# Screens and players look for HDR in these; losing nothing else, FFV1 will do.
+_HDR_CODECS = ("hevc", "av1", "vp9", "ffv1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +53,12 @@ class Fit:
     lacks_range: bool
     lacks_depth: bool
     lacks_alpha: bool
+    lacks_hdr: bool
 
     @property
-    def rank(self) -> tuple[bool, bool, bool]:
-        """Order of harm: a wrong range changes all light, depth some, alpha none."""
-        return self.lacks_range, self.lacks_depth, self.lacks_alpha
+    def rank(self) -> tuple[bool, bool, bool, bool]:
+        """Order of harm: a wrong range changes all light, depth some; HDR in H.264 only looks wrong on some screens."""
+        return self.lacks_range, self.lacks_depth, self.lacks_alpha, self.lacks_hdr
 
     def losses(self, info: FilmInfo) -> Iterator[str]:
         """Say in a sentence each what of the film's pictures is lost."""
@@ -71,7 +75,7 @@ class Fit:
             yield f"{name} cannot say that pictures are interlaced"
         if info.side_data and (name not in _LIGHT or "DYNAMIC_HDR_PLUS" in info.side_data):
             yield f"HDR light data cannot all be held by {name} and are left out"
-        if self.container.marks == "none" or (self.container.marks == "sei" and name != "h264"):
+        if self.container.marks == "none":
             yield f"{place} has no place for the mark that says the colours are machine-made"
 
 
@@ -137,7 +141,8 @@ def _quality_fault(codec: Codec, options: EncodeOptions) -> str | None:
 
 def _fit_codec(info: FilmInfo, container: Container, codec: Codec, options: EncodeOptions) -> Fit | None:
     is_too_small = min(info.format.width, info.format.height) < codec.smallest
-    if is_too_small or (options.lossless and codec.exact is None):
+    is_too_odd = codec.rates is not None and info.average_rate not in codec.rates
+    if is_too_small or is_too_odd or (options.lossless and codec.exact is None):
         return None
     held = [fit for fit in (_fit_pixels(info, container, codec, name) for name in codec.pixels) if fit is not None]
     if options.lossless:
@@ -172,6 +177,7 @@ def _fit_pixels(info: FilmInfo, container: Container, codec: Codec, name: str) -
         lacks_range=form.full_range and not says_range,
         lacks_depth=layout.depth < form.depth,
         lacks_alpha=form.has_alpha and not layout.has_alpha,
+        lacks_hdr=form.stated.transfer in _HDR_TRANSFERS and codec.name not in _HDR_CODECS,
     )
 
 

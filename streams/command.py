@@ -29,11 +29,12 @@ _LONGEST_ARGUMENT = 120_000
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """An ffmpeg command; `own_tags` are those that must still be put in the place of `filler`."""
+    """An ffmpeg command; `own_tags` are those that must still be put in the place of `filler`, `tail` goes behind."""
 
     words: tuple[str, ...] = field(repr=False)
     own_tags: Mapping[str, str] = field(default_factory=dict)
     filler: str = _FILLER
+    tail: bytes = field(default=b"", repr=False)
 
 
 def build(plan: OutputPlan, info: FilmInfo, mark: str, target: Path | None, covers: tuple[Path, ...] = ()) -> Command:
@@ -51,7 +52,7 @@ def build(plan: OutputPlan, info: FilmInfo, mark: str, target: Path | None, cove
     names = {_FILM: f"file:{info.path}", _TARGET: "pipe:1" if target is None else f"file:{target}"}
     program = plan.ffmpeg.path if plan.ffmpeg else "ffmpeg"
     start = (program, "-hide_banner", "-nostdin", "-v", "error", "-y", "-copyts")
-    return Command((*start, *(names.get(word, word) for word in words)), own_tags)
+    return Command((*start, *(names.get(word, word) for word in words)), own_tags, tail=_tail(plan, mark))
 
 
 def _inputs(plan: OutputPlan, info: FilmInfo) -> list[ffmpeg.nodes.FilterableStream]:
@@ -62,7 +63,7 @@ def _inputs(plan: OutputPlan, info: FilmInfo) -> list[ffmpeg.nodes.FilterableStr
     streams = plan.manifest.mapped
     if not _has_film(plan, info):
         return [pictures["v:0"]]
-    film = ffmpeg.input(_FILM, **gate_options(), **_span(info))
+    film = ffmpeg.input(_FILM, **gate_options(), **_span(plan, info))
     chosen = [pictures["v:0"] if one.way == "pictures" else film[str(one.stream.index)] for one in streams]
     # A stream that is not there, optional: it brings the film in for its tags even if no stream of it is copied.
     return [*chosen, film[f"{len(info.streams)}?"]]
@@ -77,12 +78,13 @@ def _film_number(plan: OutputPlan) -> str:
     return "1" if plan.manifest.main == 0 else "0"
 
 
-def _span(info: FilmInfo) -> dict[str, str]:
+def _span(plan: OutputPlan, info: FilmInfo) -> dict[str, str]:
     """Cut the other streams as the pictures are cut, and let their times begin where the pictures' begin."""
+    moved = _clock_shift(plan, info)
     if info.cut is None:
-        return {}
+        return {"itsoffset": _seconds(moved)} if moved else {}
     begin = info.cut.origin + info.cut.start
-    span = {"itsoffset": _seconds(-begin), "ss": _seconds(begin), "seek_timestamp": "1"}
+    span = {"itsoffset": _seconds(moved - begin), "ss": _seconds(begin), "seek_timestamp": "1"}
     if info.cut.stop is not None:
         span["to"] = _seconds(info.cut.origin + info.cut.stop)
     return span
@@ -101,8 +103,9 @@ def _roll(plan: OutputPlan, info: FilmInfo) -> dict[str, str]:
 
 def _whole(plan: OutputPlan, info: FilmInfo) -> dict[str, str]:
     chosen = {"f": plan.muxer, **dict(plan.container.fixed)}
-    # Without it Matroska moves every stream, and no chapter, by the negative decoding times of B pictures.
-    chosen["avoid_negative_ts"] = "disabled"
+    if plan.container.keeps_negative:
+        # Without it Matroska moves every stream, and no chapter, by the negative decoding times of B pictures.
+        chosen["avoid_negative_ts"] = "disabled"
     chosen["max_muxing_queue_size"] = "9999"
     if plan.is_live:
         chosen |= {"flush_packets": "1"}
@@ -120,6 +123,12 @@ def _marked(plan: OutputPlan, info: FilmInfo, mark: str, own_tags: Mapping[str, 
     if plan.container.marks == "info":
         return {"metadata": f"{marks.free_chunk(iter(info.tags))}={marks.tagged(mark)}"}
     return {}
+
+
+def _tail(plan: OutputPlan, mark: str) -> bytes:
+    """Keep the mark in what readers skip, where there are no tags, and no message among H.264 pictures."""
+    is_needed = plan.container.marks == "stream" and plan.codec.name != "h264"
+    return marks.stuffing(plan.muxer, mark) if is_needed else b""
 
 
 def _own_tags(plan: OutputPlan, info: FilmInfo, mark: str) -> dict[str, str]:
@@ -147,6 +156,16 @@ def _clock(plan: OutputPlan, info: FilmInfo) -> str:
     if plan.container.one_rate and info.average_rate:
         return f"{info.average_rate.denominator}/{info.average_rate.numerator}"
     return f"{info.time_base.numerator}/{info.time_base.denominator}"
+
+
+def _clock_shift(plan: OutputPlan, info: FilmInfo) -> Fraction:
+    """Return how far the first picture moves onto the clock of a container that counts pictures.
+
+    Everything else moves as far, so that sound stays in step.
+    """
+    if not (plan.container.one_rate and info.average_rate):
+        return Fraction(0)
+    return round(info.start * info.average_rate) / info.average_rate - info.start
 
 
 def _quality(plan: OutputPlan, info: FilmInfo) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from streams.encoders import Options
 
-Marks = Literal["tag", "atom", "key", "info", "sei", "none"]
+Marks = Literal["tag", "atom", "key", "info", "stream", "none"]
 Turns = Literal["matrix", "roll", "none"]
 
 
@@ -22,7 +22,7 @@ class Container:
     `demuxer`: the name under which FFmpeg reads it back. `codecs`: ours, in order of preference. `video`, `audio`,
     `subtitles`, `data`: what may be copied into it ("*" is anything). `tags`: names of the global tags it keeps
     (None is any). `marks`: where the mark goes. `turns`: how much of a display matrix it keeps. `one_rate`: it counts
-    pictures instead of timing them.
+    pictures instead of timing them. `keeps_negative`: it can hold times before zero.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Container:
     states_color: bool = False
     states_range: bool = False
     one_rate: bool = False
+    keeps_negative: bool = False
     fixed: Options = ()
 
 
@@ -85,6 +86,7 @@ CONTAINERS: dict[str, Container] = {
             marks="atom",
             turns="matrix",
             chapters=True,
+            keeps_negative=True,
             states_color=True,
             states_range=True,
             fixed=_ISO,
@@ -103,6 +105,7 @@ CONTAINERS: dict[str, Container] = {
             marks="key",
             turns="matrix",
             chapters=True,
+            keeps_negative=True,
             states_color=True,
             # Its colour box has no word for the range.
             fixed=(("movflags", "+faststart+use_metadata_tags"),),
@@ -121,6 +124,7 @@ CONTAINERS: dict[str, Container] = {
             turns="roll",
             attachments=True,
             chapters=True,
+            keeps_negative=True,
             states_color=True,
             states_range=True,
             fixed=(("default_mode", "passthrough"),),
@@ -137,6 +141,7 @@ CONTAINERS: dict[str, Container] = {
             text="webvtt",
             turns="roll",
             chapters=True,
+            keeps_negative=True,
             states_color=True,
             states_range=True,
             fixed=(("default_mode", "passthrough"),),
@@ -168,7 +173,7 @@ CONTAINERS: dict[str, Container] = {
             subtitles=_set("dvb_subtitle dvb_teletext hdmv_pgs_subtitle arib_caption"),
             data=_set("klv timed_id3 smpte_2038"),
             tags=_set("service_name service_provider"),
-            marks="sei",
+            marks="stream",
             # Without it the muxer puts every time stamp off by its own delay.
             fixed=(("mpegts_copyts", "1"),),
         ),
@@ -177,12 +182,14 @@ CONTAINERS: dict[str, Container] = {
             "vob",
             (".mpg", ".mpeg", ".vob", ".m2p"),
             "mpeg",
-            ("h264", "mpeg2"),
+            # A program stream times only some pictures; readers work out the others, but not those of H.264.
+            ("mpeg2", "h264"),
             video=_set("mpeg1video mpeg2video h264 hevc"),
             audio=_set("mp1 mp2 mp3 ac3 dts pcm_dvd"),
             subtitles=_set("dvd_subtitle"),
             tags=frozenset(),
-            marks="sei",
+            marks="stream",
+            one_rate=True,
             fixed=(("muxpreload", "0"), ("muxdelay", "0.7")),
         ),
         Container(
@@ -215,6 +222,8 @@ CONTAINERS: dict[str, Container] = {
             audio=_ANY,
             subtitles=_set("ass ssa dvd_subtitle dvb_subtitle text"),
             chapters=True,
+            # It holds no times below zero, and B pictures are decoded before they are due.
+            fixed=(("bf", "0"),),
         ),
         Container(
             "ASF",
@@ -225,6 +234,8 @@ CONTAINERS: dict[str, Container] = {
             video=_set("h264 wmv1 wmv2 wmv3 vc1 mpeg4 msmpeg4v3 mjpeg"),
             audio=_set("wmav1 wmav2 wmapro wmalossless mp3 aac ac3 pcm_u8 pcm_s16le pcm_alaw pcm_mulaw adpcm_ms"),
             chapters=True,
+            # It holds one time a picture, so pictures must be stored in the order in which they are shown.
+            fixed=(("bf", "0"),),
         ),
         Container(
             "3GPP",
@@ -237,8 +248,9 @@ CONTAINERS: dict[str, Container] = {
             subtitles=_set("mov_text"),
             text="mov_text",
             tags=_FILM | _set("description album"),
-            marks="sei",
+            marks="stream",
             turns="matrix",
+            keeps_negative=True,
             states_color=True,
             states_range=True,
             fixed=_ISO,

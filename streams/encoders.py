@@ -6,6 +6,7 @@ To add a codec, add one row to `CODECS`, and its name to the containers that can
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 from streams.errors import UsageError, printable
 
@@ -21,7 +22,8 @@ class Codec:
     bit for bit (None: it cannot). `crf`: lowest, default, highest. `presets`: fastest first. `states_range`,
     `states_color`: the stream itself says whether its range is full, and which matrix, primaries and transfer it
     has, so that any container will do. `fields`, `exact_fields`: options for interlaced pictures, usually and to keep
-    luma bit for bit (None: such streams cannot say that they are interlaced).
+    luma bit for bit (None: such streams cannot say that they are interlaced). `rates`: pictures a second that it
+    knows (None is any).
     """
 
     name: str
@@ -40,6 +42,7 @@ class Codec:
     states_color: bool = False
     fields: Options | None = None
     exact_fields: Options | None = None
+    rates: frozenset[Fraction] | None = None
 
 
 def _planar(samplings: str, depths: str, alpha: str = "") -> tuple[str, ...]:
@@ -52,6 +55,10 @@ def _speeds(count: int) -> tuple[str, ...]:
     return tuple(str(speed) for speed in reversed(range(count)))
 
 
+_BROADCAST = frozenset(Fraction(n, d) for d in (1000, 1001) for n in (24000, 30000, 60000)) | {
+    Fraction(25),
+    Fraction(50),
+}
 _FIELDS = (("flags", "+ilme+ildct"),)
 _X26X = tuple(
     ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo"]
@@ -141,7 +148,15 @@ _ROWS = (
         states_color=True,
         fields=(("flags", "+ildct"),),
     ),
-    Codec("mpeg2", "mpeg2video", _planar("420 422", "8"), lossy=(("q", "2"),), states_color=True, fields=_FIELDS),
+    Codec(
+        "mpeg2",
+        "mpeg2video",
+        _planar("420 422", "8"),
+        lossy=(("q", "2"),),
+        states_color=True,
+        fields=_FIELDS,
+        rates=_BROADCAST,
+    ),
     Codec("mpeg4", "mpeg4", _planar("420", "8"), lossy=(("q", "2"), ("bf", "0")), fields=_FIELDS),
     Codec("theora", "libtheora", _planar("420 422 444", "8"), lossy=(("q", "10"),)),
     Codec(

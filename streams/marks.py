@@ -1,4 +1,4 @@
-"""Where a container keeps the mark, written and read back: a tag, a box, or a message in the pictures."""
+"""Where a container keeps the mark, written and read back: a tag, a box, a message in the pictures, or stuffing."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ _HEAD = f"{TAG}: "
 # Drawn once at random; it tells our messages from those of encoders (ITU-T H.264, D.2.6: user data unregistered).
 MESSAGE_UUID = UUID("5d0f1c63-9b0e-4c58-8f0b-2d6c1f6e7a94")
 _PICTURES_SEARCHED = 4
+_NULL_HEAD = b"\x47\x1f\xff\x10"
+_NULL_ROOM = 184
+_TAIL = 188 * 16
 # RIFF INFO chunks that films hardly use; the first that is free takes the mark.
 _INFO_CHUNKS = ("ISRF", "IKEY", "ISBJ", "ISRC")
 # iTunes tags likewise: one lends its room until ours is written in its place.
@@ -58,7 +61,7 @@ def read_mark(path: Path) -> str | None:
     """
     try:
         with av.open(f"file:{path}", options=gate_options(), metadata_errors="replace") as film:
-            return _in_tags(film) or _in_pictures(film)
+            return _in_tags(film) or _in_pictures(film) or _in_stuffing(path)
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise InputError(f"{printable(path)} cannot be read as a film") from error
 
@@ -90,3 +93,25 @@ def _messages(film: InputContainer, index: int) -> Iterator[str]:
             content = bytes(data)
             if data.type == SideType.SEI_UNREGISTERED and content.startswith(MESSAGE_UUID.bytes):
                 yield unquote(content[16:].rstrip(b"\0").decode("ascii", "replace")).removeprefix(_HEAD)
+
+
+def stuffing(muxer: str, mark: str) -> bytes:
+    """Return packets to append to an MPEG stream, which every reader skips, with the mark in them.
+
+    Null packets of a transport stream, padding of a program stream (ITU-T H.222.0, 2.4.3.3 and 2.4.3.7).
+    """
+    content = MESSAGE_UUID.bytes + (_HEAD + mark).encode()
+    if muxer == "mpegts":
+        pieces = [content[at : at + _NULL_ROOM] for at in range(0, len(content), _NULL_ROOM)]
+        return b"".join(_NULL_HEAD + piece.ljust(_NULL_ROOM, b"\xff") for piece in pieces)
+    return b"\0\0\1\xbe" + len(content).to_bytes(2, "big") + content
+
+
+def _in_stuffing(path: Path) -> str | None:
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, 2) - _TAIL))
+        tail = file.read()
+    if len(tail) % 188 == 0 and tail.startswith(b"\x47"):
+        tail = b"".join(tail[at + 4 : at + 188] for at in range(0, len(tail), 188) if tail[at : at + 4] == _NULL_HEAD)
+    found = tail.rpartition(MESSAGE_UUID.bytes)[2].rstrip(b"\xff") if MESSAGE_UUID.bytes in tail else b""
+    return found.decode("ascii", "replace").removeprefix(_HEAD) or None

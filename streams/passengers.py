@@ -76,6 +76,11 @@ class Manifest:
         return sum(one.stream.kind == "video" and one.way == "copy" for one in before)
 
     @property
+    def track(self) -> int:
+        """Position of our pictures among the tracks of an MP4 file, where cover art is none."""
+        return sum(one.way != "cover" for one in self.mapped[: self.main])
+
+    @property
     def mapped(self) -> tuple[Passenger, ...]:
         """The streams that are mapped; attached covers come in otherwise, after them."""
         return tuple(one for one in self.passengers if one.way != "attach")
@@ -91,7 +96,7 @@ def manifest(info: FilmInfo, container: Container, *, is_same: bool) -> Manifest
 
     What it came out of holds it, so the table of what may be copied counts only between containers.
     """
-    if info.path is None or not _holds_others(container):
+    if info.path is None or not _holds_others(container) or not _has_more(info):
         return _alone(info, container)
     riders: list[Passenger] = []
     losses: list[str] = []
@@ -106,6 +111,11 @@ def manifest(info: FilmInfo, container: Container, *, is_same: bool) -> Manifest
     chapters = container.chapters and bool(info.chapters)
     losses.extend(_lost_parts(info, container, is_same=is_same))
     return Manifest(tuple(riders), True, chapters, tuple(losses))
+
+
+def _has_more(info: FilmInfo) -> bool:
+    """Tell whether a film is more than its pictures; ffmpeg cannot read all that we can, such as moving WebP."""
+    return len(info.streams) > 1 or any(stream.tags for stream in info.streams) or bool(info.tags or info.chapters)
 
 
 def _holds_others(container: Container) -> bool:

@@ -124,12 +124,15 @@ class VideoSink:
 
     def _amend(self, path: Path) -> None:
         """Put in what no option of ffmpeg's does."""
+        if self._command.tail:
+            with path.open("ab") as file:
+                file.write(self._command.tail)
         matrix = self._info.display_matrix if self._plan.container.turns == "matrix" else None
         if matrix is None and not self._command.own_tags:
             return
         with path.open("r+b") as file:
             if matrix is not None:
-                boxes.set_matrix(file, self._plan.manifest.main, matrix)
+                boxes.set_matrix(file, self._plan.manifest.track, matrix)
             if self._command.own_tags:
                 boxes.replace_placeholder(file, self._command.own_tags, self._command.filler)
 
@@ -138,7 +141,7 @@ class VideoSink:
         try:
             with av.open(f"file:{path}", format=self._plan.container.demuxer.partition(",")[0]) as film:
                 held = _count(film, self._plan.manifest.picture_number)
-        except (av.error.FFmpegError, IndexError, StopIteration, OSError) as error:
+        except (av.error.FFmpegError, IndexError, OSError) as error:
             raise EncoderError("the file that ffmpeg wrote cannot be read") from error
         if held != self._frames:
             raise EncoderError(f"ffmpeg wrote {held} pictures of {self._frames}")
@@ -212,9 +215,11 @@ class FfmpegWriter:
 def _count(film: InputContainer, number: int) -> int:
     """Count the packets of a picture stream, and decode its first picture."""
     stream = [one for one in film.streams.video if not one.disposition & av.stream.Disposition.attached_pic][number]
-    next(film.decode(stream))
-    film.seek(0)
-    return sum(1 for packet in film.demux(stream) if packet.size)
+    packets, pictures = 0, 0
+    for packet in film.demux(stream):
+        packets += bool(packet.size)
+        pictures = pictures or len(packet.decode())
+    return packets if pictures else 0
 
 
 def _cover(path: Path, index: int) -> bytes:
