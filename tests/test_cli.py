@@ -315,3 +315,12 @@ def test_a_closed_stdout_ends_quietly(monkeypatch: pytest.MonkeyPatch, capsys: p
     monkeypatch.setattr(sys, "stdout", Closed())
     assert main(["models"]) == 4
     assert capsys.readouterr().err == ""
+
+
+def test_a_film_is_not_given_up_because_nobody_reads_stderr(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    Voice().warned("a subtitle was left out")
+    JsonVoice().warned("a subtitle was left out")
+    assert capsys.readouterr().out == ""

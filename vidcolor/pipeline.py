@@ -146,10 +146,12 @@ class FilmJob(Job):
 
     def _guess(self) -> int | None:
         """How many pictures there may be: length by rate."""
-        info = self._source.info
-        if info.cut is not None or not info.duration_from_header or not info.average_rate:
+        info, cut = self._source.info, self._source.info.cut
+        if not info.duration_from_header or not info.average_rate:
             return None
-        return round(info.duration_from_header * info.average_rate)
+        begin, end = (cut.start, cut.stop) if cut else (0, None)
+        length = min(info.duration_from_header, end or info.duration_from_header) - begin
+        return max(1, round(length * info.average_rate))
 
 
 def colour(

@@ -56,7 +56,12 @@ def perform(argv: list[str] | None, supervisor: Supervisor) -> int:
         return code
     args = parsed[0]
     voice, brake = Voice.for_run(args), supervisor.brake
-    return supervisor.oversee(lambda: guarded(lambda: args.run(args, voice, brake), voice, brake))
+
+    def work() -> int:
+        with brake.guarding(voice.close):  # or a bar would leave the terminal without its cursor
+            return int(args.run(args, voice, brake))
+
+    return supervisor.oversee(lambda: guarded(work, voice, brake))
 
 
 def guarded(work: Callable[[], int], voice: Voice, brake: Brake) -> int:

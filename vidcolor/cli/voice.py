@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from streams.errors import printable
 from vidcolor.watch import Report, Watcher
@@ -50,7 +51,7 @@ class Voice(Watcher):
 
     def write(self, line: str) -> None:
         """A line to stderr, with everything escaped that could steer a terminal."""
-        print(printable(line), file=sys.stderr, flush=True)  # noqa: T201
+        _to_stderr(printable(line))
 
     def error(self, sentence: str, code: int) -> None:
         """Why the run ends."""
@@ -106,7 +107,7 @@ class JsonVoice(Voice):
 
     def event(self, name: str, **values: object) -> None:
         """Write one object."""
-        print(json.dumps({"event": name, **values}), file=sys.stderr, flush=True)  # noqa: T201
+        _to_stderr(json.dumps({"event": name, **values}))
 
     def error(self, sentence: str, code: int) -> None:
         """Why the run ends."""
@@ -165,3 +166,10 @@ class JsonVoice(Voice):
             with self._lock:
                 if self._told[0] >= 0 and time.monotonic() - self._told[1] >= HEARTBEAT and not self._over.is_set():
                     self._tell()
+
+
+def _to_stderr(line: str) -> None:
+    """Write a line; a film is not given up because nobody reads what is said about it."""
+    if sys.stderr is not None:  # `2>&-` leaves none, and print would take stdout instead
+        with suppress(OSError, ValueError):
+            print(line, file=sys.stderr, flush=True)  # noqa: T201
