@@ -1,6 +1,6 @@
 """The command as a user runs it, in a process of its own: pipes, signals, readers that leave, runs that are killed.
 
-The network is the main one with weights of chance, so nothing here waits for training.
+The network is the main one with weights of chance; the last tests take the packaged weights.
 """
 
 from __future__ import annotations
@@ -14,14 +14,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 import torch
 from conftest import moving_picture
 
-from vidcolor import weights
+import vidcolor
+from vidcolor import Options, device, weights, zoo
 from vidcolor.models.reel import Reel
 
 MakeFilm = Callable[..., Path]
@@ -187,3 +190,24 @@ def test_wrong_weights_are_refused_by_their_hash(model: Path, make_film: MakeFil
     assert done.returncode == 5
     assert b"hash" in done.stderr
     assert names(tmp_path) == {"film.mkv", "bad.safetensors"}
+
+
+def test_the_sample_film_is_restored_by_the_packaged_network(tmp_path: Path) -> None:
+    sample, out = ROOT / "demo" / "samples" / "his-girl-friday-1940.mp4", tmp_path / "new.mp4"
+    report = vidcolor.restore(sample, out, Options(stop=Fraction(1)))
+    with av.open(str(out)) as film:
+        assert {stream.type for stream in film.streams} >= {"video", "audio"}
+        chroma = np.stack([frame.to_ndarray()[480:] for frame in film.decode(video=0)]).astype(float) - 128
+    assert len(chroma) == report.frames == 30
+    assert np.abs(chroma).mean() > 0.75, "the colours are hardly there"
+    assert report.model == "reel"
+
+
+def test_the_bare_loop_colours_light() -> None:
+    colorizer = zoo.load("reel", device.choose("cpu", "fp32")).colorizer
+    stride, state = colorizer.spec.stride, colorizer.start()
+    for light in torch.rand(2, 1, 1, 4 * stride, 6 * stride, generator=torch.Generator().manual_seed(1)):
+        ab, state = colorizer(light, state)
+        assert ab.shape == (1, 2, 4 * stride // colorizer.spec.scale, 6 * stride // colorizer.spec.scale)
+    assert bool(torch.isfinite(ab).all())
+    assert bool(state.tensors) == colorizer.spec.needs_state

@@ -13,7 +13,7 @@ from typing import Any
 from streams.errors import EXIT_SIGINT, EXIT_SIGTERM
 from vidcolor.brake import Brake
 
-PATIENCE = 3.0  # seconds that a command has to end in good order after a signal
+PATIENCE = 2.0  # seconds that a command has to end in good order after a signal
 _CODES = {"SIGINT": EXIT_SIGINT, "SIGTERM": EXIT_SIGTERM, "SIGHUP": EXIT_SIGTERM, "SIGBREAK": EXIT_SIGTERM}
 
 
