@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 # Names of files are put in after ffmpeg-python has done its part: it cannot hash bytes that are not UTF-8.
 _PICTURES, _FILM, _TARGET = "pipe:0", "the film", "the target"
+_IMPATIENT = {
+    "h264": ("bframes=0:rc-lookahead=0:sync-lookahead=0:mbtree=0:sliced-threads=1",),
+    "hevc": ("bframes=0:rc-lookahead=0:cutree=0:scenecut=0:frame-threads=1",),
+}
 _FILLER = "room for vidcolor's mark, "
 # Longer than this a single argument may not be on Linux.
 _LONGEST_ARGUMENT = 120_000
@@ -46,6 +50,9 @@ def build(plan: OutputPlan, info: FilmInfo, mark: str, target: Path | None, cove
     chosen = {**_whole(plan, info), **_marked(plan, info, mark, own_tags), **_pictures(plan, info, mark)}
     for at, passenger in enumerate(plan.manifest.mapped):
         chosen |= _stream(plan, at, passenger)
+        if info.cut is not None and passenger.way != "pictures":
+            # Packets between the place found by seeking and the start: with -copyts they would come along.
+            chosen[f"copypriorss:{at}"] = "0"
     output = ffmpeg.output(*_inputs(plan, info), _TARGET, **chosen)
     words = ffmpeg.get_args(output)
     words[-1:-1] = [*_repeated(plan), *_attachments(plan, covers)]
@@ -84,10 +91,7 @@ def _span(plan: OutputPlan, info: FilmInfo) -> dict[str, str]:
     if info.cut is None:
         return {"itsoffset": _seconds(moved)} if moved else {}
     begin = info.cut.origin + info.cut.start
-    span = {"itsoffset": _seconds(moved - begin), "ss": _seconds(begin), "seek_timestamp": "1"}
-    if info.cut.stop is not None:
-        span["to"] = _seconds(info.cut.origin + info.cut.stop)
-    return span
+    return {"itsoffset": _seconds(moved - begin), "ss": _seconds(begin), "seek_timestamp": "1"}
 
 
 def _seconds(time: Fraction) -> str:
@@ -108,7 +112,10 @@ def _whole(plan: OutputPlan, info: FilmInfo) -> dict[str, str]:
         chosen["avoid_negative_ts"] = "disabled"
     chosen["max_muxing_queue_size"] = "9999"
     if plan.is_live:
-        chosen |= {"flush_packets": "1"}
+        # Matroska would hold a second of film back to make one cluster of it.
+        chosen |= {"flush_packets": "1", **({"cluster_time_limit": "1"} if plan.muxer == "matroska" else {})}
+    if info.cut is not None and info.cut.stop is not None:
+        chosen["t"] = _seconds(info.cut.stop - info.cut.start)
     if _has_film(plan, info):
         film = _film_number(plan)
         chosen |= {"map_metadata": film, "map_chapters": film if plan.manifest.chapters else "-1"}
@@ -190,9 +197,9 @@ def _params(plan: OutputPlan, info: FilmInfo) -> Iterator[str]:
         yield from x26x_light(plan.codec.name, info.side_data)
     if plan.codec.name == "h264" and info.interlaced:
         yield "tff=1" if info.top_field_first else "bff=1"
-    if plan.codec.name == "h264" and plan.is_live:
+    if plan.is_live:
         # No picture waits for later ones: whoever reads the pipe sees it as soon as it is coloured.
-        yield "bframes=0:rc-lookahead=0:sync-lookahead=0:mbtree=0:sliced-threads=1"
+        yield from _IMPATIENT.get(plan.codec.name, ())
 
 
 def _joined(rows: list[tuple[tuple[str, str], ...] | list[tuple[str, str]]]) -> dict[str, str]:

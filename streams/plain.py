@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from fractions import Fraction
@@ -65,7 +66,8 @@ class PlainWriter:
                 raise self._failure(error) from error
 
     def _failure(self, error: OSError) -> FilmError:
-        if self._is_live and isinstance(error, BrokenPipeError):
+        # Windows says EINVAL where others say EPIPE.
+        if self._is_live and error.errno in (errno.EPIPE, errno.EINVAL):
             return ReaderLeft("whoever read standard output has stopped reading")
         name = "standard output" if self._target is None else printable(self._target.name)
         return OutputError(f"{name} cannot be written: {plain_reason(error)}")

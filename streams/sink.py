@@ -24,7 +24,7 @@ from streams.marks import read_mark
 from streams.plain import PlainWriter, Writer
 from streams.plan import OutputPlan, default_target, plan_output
 from streams.planar import Packer
-from streams.target import Temporary
+from streams.target import Temporary, writing
 
 if TYPE_CHECKING:
     from streams.info import FilmInfo
@@ -82,8 +82,9 @@ class VideoSink:
         if not attached or self._info.path is None or self._plan.target is None:
             return
         for stream in attached:
-            made = self._temporary(self._plan.target, ".cover")
-            made.path.write_bytes(_cover(self._info.path, stream.index))
+            made, picture = self._temporary(self._plan.target, ".cover"), _cover(self._info.path, stream.index)
+            with writing(self._plan.target):
+                made.path.write_bytes(picture)
             yield made.path
 
     def write(self, frame: Frame, cb: Plane, cr: Plane) -> None:
@@ -115,7 +116,8 @@ class VideoSink:
 
     def _complete(self, file: Temporary) -> None:
         if self._plan.ffmpeg is not None:
-            self._amend(file.path)
+            with writing(self._plan.target):
+                self._amend(file.path)
         self._check(file.path)
         with self._guard:
             if self._is_over:
@@ -178,6 +180,7 @@ class FfmpegWriter:
     def __init__(self, plan: OutputPlan, info: FilmInfo, child: Child) -> None:
         """Begin the stream."""
         self._child = child
+        self._lock = threading.Lock()
         self._packer = Packer(plan.coded, plan.luma_shift)
         self._nut = av.open(child, "w", format="nut", buffer_size=_BUFFER)
         # The rate only tells the encoder what to expect, and how long the last picture lasts.
@@ -195,20 +198,21 @@ class FfmpegWriter:
         packet.time_base = frame.time_base
         packet.is_keyframe = True
         try:
-            self._nut.mux(packet)
+            with self._lock:
+                self._nut.mux(packet)
         except (OSError, ValueError, av.error.FFmpegError) as error:
             raise self._child.failure() from error
 
     def finish(self) -> None:
         """End the stream and wait for ffmpeg; raises what it died of."""
-        with contextlib.suppress(OSError, av.error.FFmpegError):
+        with self._lock, contextlib.suppress(OSError, ValueError, av.error.FFmpegError):
             self._nut.close()
         self._child.finish()
 
     def kill(self) -> None:
-        """End ffmpeg."""
+        """End ffmpeg; whoever waits in `write` then gets out, and only after that the stream may be closed."""
         self._child.kill()
-        with contextlib.suppress(OSError, ValueError, av.error.FFmpegError):
+        with self._lock, contextlib.suppress(OSError, ValueError, av.error.FFmpegError):
             self._nut.close()
 
 

@@ -7,6 +7,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from streams.errors import OutputError, printable
@@ -60,32 +61,31 @@ class Temporary:
         sweep(target)
         name = _stem(self._final) + _MARK + secrets.token_hex(4) + (suffix or self._final.suffix)
         self.path = self._final.with_name(name)
-        try:
+        self._lock: int | None = None
+        with writing(target):
             # The mode is 0666 less the umask, as for any file a program creates.
-            self._lock: int | None = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _QUIET, 0o666)
-        except OSError as error:
-            raise OutputError(f"{printable(target)} cannot be written: {plain_reason(error)}") from error
-        if fcntl is None:
+            self._lock = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _QUIET, 0o666)
+        if fcntl is None or self._lock is None:
             self._unlock()
         else:
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            # Some network file systems have no locks; then a run beside this one may take the file for a leftover.
+            with suppress(OSError):
+                fcntl.flock(self._lock, fcntl.LOCK_EX)
 
     def commit(self) -> None:
-        """Bring the file to the disk, then to its name; raises OutputError, and the file is gone."""
-        try:
+        """Bring the file to the disk, then to its name; raises OutputError where that fails."""
+        with writing(self._final):
             _sync(self.path, os.O_RDWR)
             self._unlock()
             self.path.replace(self._final)
-        except OSError as error:
-            self.discard()
-            raise OutputError(f"{printable(self._final)} cannot be written: {plain_reason(error)}") from error
         if os.name == "posix":
             _sync(self._final.parent, os.O_RDONLY)
 
     def discard(self) -> None:
         """Remove the file, if it is still there. Twice does no harm."""
         self._unlock()
-        self.path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
 
     def _unlock(self) -> None:
         if self._lock is not None:
@@ -109,7 +109,9 @@ def sweep(target: Path) -> None:
     final = _followed(target)
     for path in _leftovers(final):
         if not _is_held(path):
-            path.unlink(missing_ok=True)
+            # On Windows a file that is in use stays; elsewhere another run may have been faster.
+            with suppress(OSError):
+                path.unlink()
 
 
 def _leftovers(final: Path) -> Iterator[Path]:
@@ -142,6 +144,16 @@ def _sync(path: Path, flags: int) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def writing(target: Path | None) -> Iterator[None]:
+    """Turn whatever keeps a file from being written into an OutputError that names `target`."""
+    try:
+        yield
+    except OSError as error:
+        name = "standard output" if target is None else printable(target.name)
+        raise OutputError(f"{name} cannot be written: {plain_reason(error)}") from error
 
 
 def plain_reason(error: OSError | ValueError) -> str:
