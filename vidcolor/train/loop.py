@@ -39,7 +39,8 @@ class Recipe:
         times: frames of a film a step, drawn anew for each.
         before: frames that its memory has already seen by then, without being taught by them, drawn anew for each: a
             film is longer than any step, and a memory must stay sane beyond what is unrolled.
-        rate: highest learning rate; the encoder's is ``encoder`` times that.
+        rate: highest learning rate; the encoder's is ``encoder`` times that, the memories' ``memory`` times: they begin
+            at nothing, and only the second stage teaches them.
         seed: of all chance.
     """
 
@@ -48,10 +49,11 @@ class Recipe:
     size: tuple[int, int] = (128, 176)
     batch: int = 16
     clips: int = 4
-    times: tuple[int, ...] = (3, 4, 6)
+    times: tuple[int, ...] = (4, 5, 6)
     before: tuple[int, ...] = (0, 0, 3, 10)
     rate: float = 1e-3
     encoder: float = 0.25
+    memory: float = 8.0
     decay: float = 0.02
     average: float = 0.998
     seed: int = 1
@@ -84,9 +86,11 @@ class Trainer:
         self.steps, self.crops, self.spent = 0, 0, 0.0
 
     def _groups(self) -> list[dict[str, Any]]:
-        old = [p for n, p in self.network.named_parameters() if n.startswith(("conv1", "layer"))]
-        new = [p for n, p in self.network.named_parameters() if not n.startswith(("conv1", "layer"))]
-        return [{"params": old, "share": self.recipe.encoder}, {"params": new, "share": 1.0}]
+        shares = {"encoder": self.recipe.encoder, "decoder": 1.0, "memory": self.recipe.memory}
+        parts: dict[str, list[nn.Parameter]] = {part: [] for part in shares}
+        for name, parameter in self.network.named_parameters():
+            parts[_part(name)].append(parameter)
+        return [{"params": parts[part], "share": share} for part, share in shares.items()]
 
     @property
     def progress(self) -> float:
@@ -125,8 +129,8 @@ class Trainer:
     def step(self) -> dict[str, float]:
         """One batch, one step of the optimizer; what it was blamed for."""
         self._set_rate()
-        # the second stage keeps every other step for stills: a moving picture shows one scene where a batch shows many
-        blames = self._blame_still() if self.on_stills or self.steps % 2 else self._blame_moving()
+        # the second stage keeps one step in four for stills: a moving picture shows one scene where a batch shows many
+        blames = self._blame_still() if self.on_stills or self.steps % 4 == 3 else self._blame_moving()
         total = torch.stack(list(blames.values())).sum()
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
@@ -167,7 +171,7 @@ class Trainer:
         self.network.eval()
         before, frames = self._one_of(self.recipe.before), self._one_of(self.recipe.times)
         films, size, batch = self.material.films, self.recipe.size, self.recipe.clips
-        if films and self.steps % 3 == 2:
+        if films and self.steps % 4 == 1:
             return self._blame(clips(films, self.random, size, batch, before + frames), before)
         return self._blame(moving_pictures(self.material.pictures, self.random, size, batch, before + frames), before)
 
@@ -270,6 +274,13 @@ class Trainer:
             "grey_error": round(sum(true_chroma) / count, 3),
             "chroma_ratio": round(sum(chroma) / sum(true_chroma), 3),
         }
+
+
+def _part(name: str) -> str:
+    """Which part of the network a parameter belongs to."""
+    if name.startswith("memory"):
+        return "memory"
+    return "encoder" if name.startswith(("conv1", "layer")) else "decoder"
 
 
 def _fixed(store: Store, size: tuple[int, int], pictures: int) -> Iterator[Sample]:

@@ -23,7 +23,7 @@ class Weights:
 
     rebalancing: float = 0.5
     distance: float = 0.04
-    steady: float = 0.06
+    steady: float = 0.2
 
 
 def class_loss(logits: Tensor, ab: Tensor, bins: AbBins, rebalance: Tensor) -> tuple[Tensor, Tensor]:
