@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -187,6 +188,39 @@ def test_out_of_memory_halves_the_batch_and_goes_on(make_film: MakeFilm) -> None
     whole, _ = model.colorizer(light, model.colorizer.start())
     assert full.asked == [8, 4, 2, 2, 2, 2]
     assert torch.allclose(ab, whole, atol=1e-4)
+
+
+class Overflowing(torch.nn.Module):
+    """A network in half precision whose numbers grow too large."""
+
+    def __init__(self, inner: torch.nn.Module) -> None:
+        super().__init__()
+        self.inner, self.start = inner, inner.start
+
+    def forward(self, light: torch.Tensor, state: object) -> tuple[torch.Tensor, object]:
+        ab, after = self.inner(light, state)
+        return ab * float("inf"), after
+
+
+class HalfModel(zoo.LoadedModel):
+    def in_fp32(self) -> zoo.LoadedModel:
+        return job.load_model(Options())
+
+
+def test_an_overflow_in_half_precision_goes_on_in_full(tmp_path: Path) -> None:
+    whole, said = job.load_model(Options()), list[str]()
+    half = HalfModel(
+        Overflowing(whole.colorizer),  # type: ignore[arg-type]
+        "half",
+        "0",
+        Path(),
+        replace(whole.place, precision="fp16"),
+    )
+    worker = painter.Painter(half, None, said.append)  # type: ignore[arg-type]
+    light = torch.rand(3, 1, 24, 32)
+    ab, _ = worker._colour(light, whole.colorizer.start())
+    assert torch.equal(ab, painter.Painter(whole, None, said.append)._colour(light, whole.colorizer.start())[0])  # type: ignore[arg-type]
+    assert said == [painter.OVERFLOW]
 
 
 def test_existing_output_is_refused_kept_or_replaced(make_film: MakeFilm, tmp_path: Path) -> None:

@@ -65,8 +65,9 @@ class Painter:
         if self._model.place.precision == "fp32":
             raise ModelError(NOT_FINITE)
         self._model = self._model.in_fp32()
-        self._warn(OVERFLOW)
-        return self._colour(light, State({name: tensor.float() for name, tensor in state.tensors.items()}))
+        again = self._colour(light, State({name: tensor.float() for name, tensor in state.tensors.items()}))
+        self._warn(OVERFLOW)  # only now: damaged weights are no better in full precision
+        return again
 
     def _steps(self, light: Tensor, state: State) -> tuple[Tensor, State]:
         """All frames of a batch, in as many steps as memory asks for."""
