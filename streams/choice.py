@@ -71,12 +71,19 @@ class Fit:
             yield f"transparency (alpha) cannot be held by {name} in {place} and is left out"
         if _states_color(info.format) and not (self.container.states_color or self.codec.states_color):
             yield f"{name} in {place} cannot state the colour tags of the film"
+        if info.sample_aspect_ratio and not self._keeps_shape(info):
+            yield f"{place} rounds the pixel shape of {info.sample_aspect_ratio} to whole pixels"
         if info.interlaced and self.codec.fields is None:
             yield f"{name} cannot say that pictures are interlaced"
         if info.side_data and (name not in _LIGHT or "DYNAMIC_HDR_PLUS" in info.side_data):
             yield f"HDR light data cannot all be held by {name} and are left out"
         if self.container.marks == "none":
             yield f"{place} has no place for the mark that says the colours are machine-made"
+
+    def _keeps_shape(self, info: FilmInfo) -> bool:
+        """Matroska and WebM hold the size to show in whole pixels; most streams say the ratio itself, these do not."""
+        shown = info.format.width * (info.sample_aspect_ratio or 1)
+        return self.codec.name not in ("vp9", "av1") or not self.container.states_range or shown == round(shown)
 
 
 def _states_color(form: PictureFormat) -> bool:

@@ -98,11 +98,11 @@ def _seconds(time: Fraction) -> str:
     return f"{float(time):.6f}"
 
 
-def _roll(plan: OutputPlan, info: FilmInfo) -> dict[str, str]:
+def _roll(plan: OutputPlan, info: FilmInfo) -> dict[str, str | None]:
     """Matroska keeps a turn as an angle; the matrix of MP4 is set afterwards, with all its nine numbers."""
     if plan.container.turns != "roll" or info.rotation % 360 == 0:
         return {}
-    return {"display_rotation": str(info.rotation)}
+    return {"display_rotation": str(info.rotation), "noautorotate": None}
 
 
 def _whole(plan: OutputPlan, info: FilmInfo) -> dict[str, str]:
@@ -160,17 +160,21 @@ def _pictures(plan: OutputPlan, info: FilmInfo, mark: str) -> dict[str, str]:
 
 
 def _clock(plan: OutputPlan, info: FilmInfo) -> str:
-    if plan.container.one_rate and info.average_rate:
+    if _counts(plan) and info.average_rate:
         return f"{info.average_rate.denominator}/{info.average_rate.numerator}"
     return f"{info.time_base.numerator}/{info.time_base.denominator}"
 
 
+def _counts(plan: OutputPlan) -> bool:
+    return plan.container.one_rate or plan.codec.one_rate
+
+
 def _clock_shift(plan: OutputPlan, info: FilmInfo) -> Fraction:
-    """Return how far the first picture moves onto the clock of a container that counts pictures.
+    """Return how far the first picture moves onto the clock of a container or codec that counts pictures.
 
     Everything else moves as far, so that sound stays in step.
     """
-    if not (plan.container.one_rate and info.average_rate):
+    if not (_counts(plan) and info.average_rate):
         return Fraction(0)
     return round(info.start * info.average_rate) / info.average_rate - info.start
 

@@ -199,7 +199,8 @@ CONTAINERS: dict[str, Container] = {
             "flv",
             ("h264", "hevc", "av1", "vp9"),
             video=_set("h264 hevc av1 vp9 vp6f flv1"),
-            audio=_set("aac mp3 speex nellymoser adpcm_swf pcm_u8 pcm_s16le pcm_alaw pcm_mulaw opus flac ac3 eac3"),
+            # MP3 and PCM only at some rates.
+            audio=_set("aac speex opus flac ac3 eac3"),
         ),
         Container(
             "Ogg",

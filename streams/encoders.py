@@ -23,7 +23,7 @@ class Codec:
     `states_color`: the stream itself says whether its range is full, and which matrix, primaries and transfer it
     has, so that any container will do. `fields`, `exact_fields`: options for interlaced pictures, usually and to keep
     luma bit for bit (None: such streams cannot say that they are interlaced). `rates`: pictures a second that it
-    knows (None is any).
+    knows (None is any). `one_rate`: its clock counts pictures.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Codec:
     fields: Options | None = None
     exact_fields: Options | None = None
     rates: frozenset[Fraction] | None = None
+    one_rate: bool = False
 
 
 def _planar(samplings: str, depths: str, alpha: str = "") -> tuple[str, ...]:
@@ -156,9 +157,10 @@ _ROWS = (
         states_color=True,
         fields=_FIELDS,
         rates=_BROADCAST,
+        one_rate=True,
     ),
-    Codec("mpeg4", "mpeg4", _planar("420", "8"), lossy=(("q", "2"), ("bf", "0")), fields=_FIELDS),
-    Codec("theora", "libtheora", _planar("420 422 444", "8"), lossy=(("q", "10"),)),
+    Codec("mpeg4", "mpeg4", _planar("420", "8"), lossy=(("q", "2"), ("bf", "0")), fields=_FIELDS, one_rate=True),
+    Codec("theora", "libtheora", _planar("420 422 444", "8"), lossy=(("q", "10"),), one_rate=True),
     Codec(
         "rawvideo",
         "rawvideo",
