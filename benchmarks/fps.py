@@ -25,8 +25,8 @@ import torch
 from benchmarks import film as films
 from benchmarks.spent import Spent, middle, program, work
 from benchmarks.stages import Bench, measure
-from streams.encoders import CODECS
-from streams.ffmpeg import Ffmpeg, find_ffmpeg
+from streams.writing.encoders import CODECS
+from streams.writing.ffmpeg import Ffmpeg, find_ffmpeg
 from vidcolor import __version__
 from vidcolor.options import Options
 

@@ -15,21 +15,21 @@ import av.error
 import numpy as np
 from av.container import InputContainer
 
-from streams import boxes
-from streams.child import Child
-from streams.choice import EncodeOptions
-from streams.command import build
 from streams.errors import EncoderError, OutputError, printable
-from streams.marks import read_mark
-from streams.plain import PlainWriter, Writer
-from streams.plan import OutputPlan, default_target, plan_output
-from streams.planar import Packer
-from streams.target import Temporary, writing
+from streams.writing import boxes
+from streams.writing.child import Child
+from streams.writing.choice import EncodeOptions
+from streams.writing.command import build
+from streams.writing.marks import read_mark
+from streams.writing.plain import PlainWriter, Writer
+from streams.writing.plan import OutputPlan, default_target, plan_output
+from streams.writing.planar import Packer
+from streams.writing.target import Temporary, writing
 
 if TYPE_CHECKING:
-    from streams.info import FilmInfo
-    from streams.planar import Plane
+    from streams.reading.info import FilmInfo
     from streams.source import Frame
+    from streams.writing.planar import Plane
 
 __all__ = ["EncodeOptions", "OutputPlan", "VideoSink", "default_target", "plan_output", "read_mark"]
 

@@ -12,18 +12,18 @@ from types import TracebackType
 import av.error
 from av.video.frame import VideoFrame
 
-from streams.clock import Clock, usual_step
 from streams.errors import InputError, UsageError
-from streams.fields import FieldOrder
-from streams.film import Film, LibraryFilm
-from streams.fit import Fitter
 from streams.guard import check_head, check_size
-from streams.info import Chapter, Cut, FilmInfo, StreamInfo
 from streams.inlet import Inlet
 from streams.luma import Plane, alpha_of, luma_of
-from streams.sniff import Nature, nature_of
+from streams.reading.clock import Clock, usual_step
+from streams.reading.fields import FieldOrder
+from streams.reading.film import Film, LibraryFilm
+from streams.reading.fit import Fitter
+from streams.reading.info import Chapter, Cut, FilmInfo, StreamInfo
+from streams.reading.sniff import Nature, nature_of
+from streams.reading.webp import WebpFilm
 from streams.still import Still, read_still, still_info
-from streams.webp import WebpFilm
 
 __all__ = ["Chapter", "Cut", "FilmInfo", "Frame", "StreamInfo", "VideoSource"]
 

@@ -1,8 +1,8 @@
 """One picture as a film of one frame: read with all that belongs to it, written as the same type of file."""
 
-from streams.picture import Page, Still
-from streams.still_read import PILLOW_FAILS, open_picture, read_still, still_info
-from streams.still_write import check_still, encode_still, read_still_mark, write_still
+from streams.stills.picture import Page, Still
+from streams.stills.read import PILLOW_FAILS, open_picture, read_still, still_info
+from streams.stills.write import check_still, encode_still, read_still_mark, write_still
 
 __all__ = [
     "PILLOW_FAILS",

@@ -11,11 +11,11 @@ from typing import Any
 import av
 import numpy as np
 
-from streams.ffmpeg import find_ffmpeg
 from streams.formats import PictureFormat
 from streams.luma import Plane
 from streams.sink import EncodeOptions, OutputPlan, VideoSink, plan_output
 from streams.source import VideoSource
+from streams.writing.ffmpeg import find_ffmpeg
 
 MARK = "machine-made colours; vidcolor=0.0; model=none; sha256=0; settings=%20a:b"
 # The clock of Matroska and Flash video has milliseconds: a time is right within half of one.

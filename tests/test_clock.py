@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from streams.clock import Clock, usual_step
+from streams.reading.clock import Clock, usual_step
 
 MS = Fraction(1, 1000)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from streams.encoders import CODECS, codec_named
 from streams.errors import UsageError
-from streams.ffmpeg import find_ffmpeg
+from streams.writing.encoders import CODECS, codec_named
+from streams.writing.ffmpeg import find_ffmpeg
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a shell script")
 

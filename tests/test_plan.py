@@ -10,7 +10,7 @@ import pytest
 
 from streams.errors import OutputError, UsageError
 from streams.formats import ColorTags, PictureFormat
-from streams.info import Chapter, FilmInfo, StreamInfo
+from streams.reading.info import Chapter, FilmInfo, StreamInfo
 from streams.sink import EncodeOptions, default_target, plan_output
 
 NO_TAGS = ColorTags()

@@ -18,10 +18,10 @@ from conftest import MakeFilm
 from outlets import HALF_TICK, MARK, colors, ffmpeg, kinds, lumas, packets, plan, rewrite, times, worst_slip
 from reels import frame_of, textures, write_film
 
-from streams.containers import CONTAINERS
 from streams.errors import EncoderError, OutputError
 from streams.sink import EncodeOptions, VideoSink, plan_output, read_mark
 from streams.source import VideoSource
+from streams.writing.containers import CONTAINERS
 
 # A name is a name, on every system that allows it.
 ODD_NAMES = ["-y.mkv", "%d_%03d.mkv", "quote'\".mkv", "concat:a|b.mkv", "pipe:1.mkv", "[a]*{b}.mkv", ".hidden.mkv"]

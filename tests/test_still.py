@@ -16,8 +16,8 @@ from reels import textures
 
 from streams.errors import InputError, OutputError
 from streams.formats import luma_weights
-from streams.paint import paint
 from streams.still import Still, encode_still, read_still, read_still_mark, write_still
+from streams.stills.paint import paint
 
 RNG = np.random.default_rng(9)
 GREY = textures(1, (61, 83), top=230)[0]

@@ -44,8 +44,8 @@ def _file(path: Path) -> Iterator[str]:
 
 def _mark(path: Path) -> str | None:
     from streams.inlet import Inlet
+    from streams.reading.sniff import nature_of
     from streams.sink import read_mark
-    from streams.sniff import nature_of
     from streams.still import read_still_mark
 
     with Inlet(path) as inlet:
@@ -71,7 +71,7 @@ def _devices() -> Iterator[str]:
 
 
 def _encoder(explicit: str | None) -> str:
-    from streams.ffmpeg import find_ffmpeg
+    from streams.writing.ffmpeg import find_ffmpeg
 
     found = find_ffmpeg(explicit)
     return f"ffmpeg: {found.version} ({found.origin}) {found.path}"

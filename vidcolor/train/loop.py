@@ -202,11 +202,11 @@ class Trainer:
     @torch.no_grad()
     def _remember(self, film: Tensor, condition: Tensor) -> State:
         """The memory after some frames (T, B, 1, H, W) that nothing is to be learned from."""
-        state = self.network.start()
-        if not len(film):
-            return state
-        with self._autocast():  # one of its own: a shared one keeps weights cast without their gradient
-            return self.network.classify(film, state, condition)[2]
+        state: State = self.network.start()
+        if len(film):
+            with self._autocast():  # one of its own: a shared one keeps weights cast without their gradient
+                *_, state = self.network.classify(film, state, condition)
+        return state
 
     def _unsteady(self, ab: Tensor, ab2: Tensor, truth: Tensor, sample: Sample) -> Tensor:
         time = sample.rgb.shape[1]

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from streams.containers import Container
-from streams.encoders import CODECS, Codec, codec_named
 from streams.errors import OutputError, UsageError, printable
-from streams.ffmpeg import find_ffmpeg
 from streams.formats import PictureFormat, pixel_layout
+from streams.writing.containers import Container
+from streams.writing.encoders import CODECS, Codec, codec_named
+from streams.writing.ffmpeg import find_ffmpeg
 
 if TYPE_CHECKING:
-    from streams.info import FilmInfo
+    from streams.reading.info import FilmInfo
 
 # These are written without ffmpeg.
 WRITTEN_BY_US = ("yuv4mpegpipe", "rawvideo")

@@ -17,7 +17,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from streams.errors import OutputError
-from streams.keep import is_grey_profile
+from streams.stills.keep import is_grey_profile
 
 _LONG, _ASCII, _SHORT = 4, 2, 3
 _PROFILE = 34675

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from streams.errors import FilmError, OutputError, ReaderLeft, printable
-from streams.planar import Packer
-from streams.target import plain_reason
+from streams.writing.planar import Packer
+from streams.writing.target import plain_reason
 
 if TYPE_CHECKING:
-    from streams.info import FilmInfo
-    from streams.plan import OutputPlan
-    from streams.planar import Plane
+    from streams.reading.info import FilmInfo
     from streams.source import Frame
+    from streams.writing.plan import OutputPlan
+    from streams.writing.planar import Plane
 
 _SITES = {"left": "mpeg2", "center": "jpeg", "topleft": "paldv"}
 

@@ -11,11 +11,11 @@ import av
 from av.codec import Codec as AnyCodec
 from av.codec.codec import UnknownCodecError
 
-from streams.containers import Container
 from streams.errors import printable
+from streams.writing.containers import Container
 
 if TYPE_CHECKING:
-    from streams.info import FilmInfo, StreamInfo
+    from streams.reading.info import FilmInfo, StreamInfo
 
 _TEXTS = frozenset({"subrip", "ass", "ssa", "webvtt", "mov_text", "text", "ttml", "hdmv_text_subtitle"})
 # Written anew by every program that writes such a file: they tell of the old file, not of the film.

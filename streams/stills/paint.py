@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from streams.formats import PictureFormat, luma_weights
 from streams.luma import Plane
-from streams.picture import Page
 from streams.scale import Scaler
+from streams.stills.picture import Page
 
 # Floats are made for so many pixels at a time: a plate of a hundred million pixels must not become gigabytes of them.
 _PIXELS_AT_ONCE = 1 << 20

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 import ffmpeg
 
-from streams import boxes, marks
-from streams.containers import ITUNES_TAGS
 from streams.guard import gate_options
-from streams.light import x26x_light
-from streams.passengers import STATISTICS_TAGS, Passenger
+from streams.writing import boxes, marks
+from streams.writing.containers import ITUNES_TAGS
+from streams.writing.light import x26x_light
+from streams.writing.passengers import STATISTICS_TAGS, Passenger
 
 if TYPE_CHECKING:
-    from streams.info import FilmInfo
-    from streams.plan import OutputPlan
+    from streams.reading.info import FilmInfo
+    from streams.writing.plan import OutputPlan
 
 # Names of files are put in after ffmpeg-python has done its part: it cannot hash bytes that are not UTF-8.
 _PICTURES, _FILM, _TARGET = "pipe:0", "the film", "the target"

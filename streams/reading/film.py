@@ -13,12 +13,14 @@ from typing import Protocol
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from streams.decode import Damage, Decoder
 from streams.errors import InputError
-from streams.fields import FieldOrder
 from streams.formats import PictureFormat
 from streams.guard import check_size, open_film
-from streams.info import (
+from streams.inlet import Inlet
+from streams.luma import has_clear_pixels
+from streams.reading.decode import Damage, Decoder
+from streams.reading.fields import FieldOrder
+from streams.reading.info import (
     FilmInfo,
     StreamInfo,
     describe_chapters,
@@ -29,9 +31,7 @@ from streams.info import (
     light_data,
     main_stream,
 )
-from streams.inlet import Inlet
-from streams.luma import has_clear_pixels
-from streams.place import chroma_location
+from streams.reading.place import chroma_location
 
 # Where a seek goes by an index or by true time stamps. It is verified all the same.
 _SEEKABLE = frozenset({"mov", "matroska", "nut", "flv", "mpegts"})

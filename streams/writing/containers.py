@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from streams.encoders import Options
+from streams.writing.encoders import Options
 
 Marks = Literal["tag", "atom", "key", "info", "stream", "none"]
 Turns = Literal["matrix", "roll", "none"]

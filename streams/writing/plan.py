@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from streams.choice import WRITTEN_BY_US, EncodeOptions, Fit, best_fit, fits
-from streams.containers import CONTAINERS, MATROSKA, PIPE_FORMATS, Container, container_of
-from streams.encoders import Codec
 from streams.errors import OutputError, UsageError, printable
-from streams.ffmpeg import Ffmpeg, find_ffmpeg
 from streams.formats import PictureFormat
-from streams.passengers import Manifest, manifest
-from streams.target import check_place
+from streams.writing.choice import WRITTEN_BY_US, EncodeOptions, Fit, best_fit, fits
+from streams.writing.containers import CONTAINERS, MATROSKA, PIPE_FORMATS, Container, container_of
+from streams.writing.encoders import Codec
+from streams.writing.ffmpeg import Ffmpeg, find_ffmpeg
+from streams.writing.passengers import Manifest, manifest
+from streams.writing.target import check_place
 
 if TYPE_CHECKING:
-    from streams.info import FilmInfo
+    from streams.reading.info import FilmInfo
 
 _RGB_MATRICES = {"bt601": "smpte170m", "bt709": "bt709", "bt2020": "bt2020nc"}
 

@@ -25,9 +25,9 @@ from PIL import Image
 from streams.errors import InputError
 from streams.formats import ColorTags, PictureFormat, luma_weights
 from streams.guard import MAX_SAMPLES, check_size
-from streams.info import FilmInfo, StreamInfo
 from streams.inlet import Inlet
-from streams.picture import FileType, Page, Still
+from streams.reading.info import FilmInfo, StreamInfo
+from streams.stills.picture import FileType, Page, Still
 
 # Everything Pillow is known to raise for broken files, and its bomb errors.
 PILLOW_FAILS = (

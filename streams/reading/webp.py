@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from av.video.frame import VideoFrame
 
-from streams.decode import Damage
 from streams.formats import ColorTags, PictureFormat
 from streams.guard import MAX_SAMPLES, check_size
-from streams.info import FilmInfo, StreamInfo
 from streams.inlet import Inlet
+from streams.reading.decode import Damage
+from streams.reading.info import FilmInfo, StreamInfo
 from streams.still import PILLOW_FAILS, open_picture
 
 _MILLISECOND = Fraction(1, 1000)

@@ -18,14 +18,21 @@ from PIL import Image
 
 from streams.errors import InputError, OutputError, printable
 from streams.inlet import Inlet
-from streams.keep import mark_in_jpeg, mark_in_png, mark_in_webp, with_jpeg_segments, with_png_chunks, with_webp_chunks
 from streams.luma import Plane
-from streams.paint import paint
-from streams.picture import FileType, Still
-from streams.sniff import nature_of
-from streams.still_read import PILLOW_FAILS, open_picture
-from streams.target import Temporary, check_place, plain_reason
-from streams.tiff import tiff_mark, write_tiff
+from streams.reading.sniff import nature_of
+from streams.stills.keep import (
+    mark_in_jpeg,
+    mark_in_png,
+    mark_in_webp,
+    with_jpeg_segments,
+    with_png_chunks,
+    with_webp_chunks,
+)
+from streams.stills.paint import paint
+from streams.stills.picture import FileType, Still
+from streams.stills.read import PILLOW_FAILS, open_picture
+from streams.stills.tiff import tiff_mark, write_tiff
+from streams.writing.target import Temporary, check_place, plain_reason
 
 # Luma must stay within coding noise; below 92 it does not on grain.
 _JPEG_QUALITY = 95

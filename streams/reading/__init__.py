@@ -1,0 +1,1 @@
+"""How a film is read: containers, packets, pictures, times; door: `streams.source`."""
