@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from reels import frame_of, textures, write_film
 
 from streams.errors import UsageError
+from streams.formats import ColorTags
+from streams.sink import EncodeOptions, plan_output
+from streams.source import VideoSource
+from streams.writing.command import build
 from streams.writing.encoders import CODECS, codec_named
 from streams.writing.ffmpeg import find_ffmpeg
 
@@ -77,6 +83,18 @@ def test_the_ffmpeg_of_the_package_has_every_encoder_of_the_table(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert CODECS[name].encoder in find_ffmpeg().encoders
+
+
+def test_an_ffmpeg_is_not_asked_for_what_it_cannot_do(tmp_path: Path) -> None:
+    write_film(tmp_path / "a.mkv", [frame_of(luma) for luma in textures(2)])
+    with VideoSource(tmp_path / "a.mkv") as film:
+        info = replace(film.info, format=replace(film.info.format, stated=ColorTags(location="topleft")))
+        plan = plan_output(info, tmp_path / "b.mkv", EncodeOptions())
+        assert plan.ffmpeg is not None
+        old = replace(plan, ffmpeg=replace(plan.ffmpeg, places_chroma=False))
+        words = build(old, info, "mark", tmp_path / "b.mkv").words
+    assert not any("chroma_location" in word for word in words)
+    assert words[words.index("-chroma_sample_location:0") + 1] == "topleft"
 
 
 def test_codecs_are_known_by_the_names_people_use_and_no_others() -> None:

@@ -101,6 +101,19 @@ def test_alpha_is_kept_bit_for_bit_where_a_codec_can(tmp_path: Path) -> None:
             np.testing.assert_array_equal(frame.alpha, alpha)
 
 
+@pytest.mark.parametrize("target", ["b.mkv", "b.mp4"])
+def test_hdr_light_data_is_kept_in_the_pictures(tmp_path: Path, target: str) -> None:
+    write_film(tmp_path / "plain.mkv", [frame_of(luma, "yuv420p10le") for luma in textures(3, top=876)])
+    light = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50):max-cll=1000,400"
+    stated = "setparams=range=tv:colorspace=bt2020nc:color_primaries=bt2020:color_trc=smpte2084"
+    words = ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", f"log-level=error:{light}"]
+    ffmpeg("-i", tmp_path / "plain.mkv", "-vf", stated, *words, tmp_path / "a.mkv")
+    rewrite(tmp_path / "a.mkv", tmp_path / target)
+    with VideoSource(tmp_path / "a.mkv") as one, VideoSource(tmp_path / target) as two:
+        assert one.info.side_data == two.info.side_data
+        assert len(one.info.side_data) == 2
+
+
 @pytest.mark.parametrize(("target", "shape"), [("b.mkv", "64/45"), ("b.mp4", "64/45"), ("b.webm", "4/3")])
 def test_colour_tags_and_shape_are_stated_as_they_were(tmp_path: Path, target: str, shape: str) -> None:
     write_film(tmp_path / "plain.mkv", [frame_of(luma) for luma in textures(3)])
@@ -484,3 +497,18 @@ def test_pictures_leave_before_the_film_ends(make_film: MakeFilm, form: str) -> 
         listener.join()
     assert early >= 8
     assert len(read) == 12
+
+
+@posix_only
+@pytest.mark.parametrize("form", ["y4m", "nut", "matroska"])
+def test_a_reader_that_leaves_ends_the_run_soon_and_for_that_reason(make_film: MakeFilm, form: str) -> None:
+    with piped(make_film(frames=400, size=(96, 128)), form) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdin.close()
+        child.stdout.read(100)
+        child.stdout.close()
+        complaints = child.stderr.read().decode()
+        assert child.wait(20) != 0
+    assert "ReaderLeft" in complaints

@@ -219,7 +219,8 @@ def _filters(plan: OutputPlan, info: FilmInfo) -> Iterator[str]:
     """State what raw pictures cannot say of themselves; no sample is touched."""
     names = {"range": "range", "colorspace": "matrix", "color_primaries": "primaries", "color_trc": "transfer"}
     words = {name: getattr(plan.coded.stated, field) for name, field in names.items()}
-    words["chroma_location"] = plan.coded.stated.location
+    if plan.ffmpeg is not None and plan.ffmpeg.places_chroma:
+        words["chroma_location"] = plan.coded.stated.location
     stated = ":".join(f"{name}={value}" for name, value in words.items() if value)
     if stated:
         yield f"setparams={stated}"

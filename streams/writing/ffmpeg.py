@@ -21,12 +21,17 @@ _ANSWER_SECONDS = 20
 
 @dataclass(frozen=True, slots=True)
 class Ffmpeg:
-    """An ffmpeg program: where it is, what it calls itself, and who named it."""
+    """An ffmpeg program: where it is, what it calls itself, who named it, and what it can do.
+
+    `places_chroma`: its setparams filter knows where chroma samples sit (older ones leave that to an option of the
+    encoder).
+    """
 
     path: str
     version: str
     origin: str
     encoders: frozenset[str] = field(repr=False)
+    places_chroma: bool = field(default=True, repr=False)
 
 
 def find_ffmpeg(explicit: str | None = None) -> Ffmpeg:
@@ -69,7 +74,8 @@ def _asked(path: str, origin: str) -> Ffmpeg | None:
     if said is None:
         return None
     listed = re.findall(r"^ V\S{5} (\S+)", _answer(path, "-encoders"), re.MULTILINE)
-    return Ffmpeg(path, said[1], origin, frozenset(listed))
+    places_chroma = "chroma_location" in _answer(path, "-h", "filter=setparams")
+    return Ffmpeg(path, said[1], origin, frozenset(listed), places_chroma)
 
 
 @lru_cache(maxsize=8)
@@ -79,11 +85,10 @@ def _libavcodec(path: str) -> int:
 
 
 @lru_cache(maxsize=16)
-def _answer(path: str, question: str) -> str:
-    command = [path, "-hide_banner", question] if question != "-version" else [path, question]
+def _answer(path: str, *question: str) -> str:
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ANSWER_SECONDS, check=False
+            [path, *question], stdin=subprocess.DEVNULL, capture_output=True, timeout=_ANSWER_SECONDS, check=False
         )
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return ""
