@@ -39,7 +39,14 @@ class Row:
     sha256: str
 
 
-_ROWS = (Row("reel", "vidcolor.models.reel:Reel", DATA / "reel.safetensors", "SHA"),)
+_ROWS = (
+    Row(
+        "reel",
+        "vidcolor.models.reel:Reel",
+        DATA / "reel.safetensors",
+        "3eed0a3d766f84b0a5702b270787f64b40b6c618cc315ccc98096d475126f64f",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
