@@ -52,7 +52,7 @@ class VideoSink:
         self._info = info
         self._frames = 0
         self._is_over = False
-        self._guard = threading.Lock()
+        self._guard = threading.RLock()
         self._temporaries: list[Temporary] = []
         self._writer: Writer | None = None
         try:
@@ -149,21 +149,24 @@ class VideoSink:
             raise EncoderError(f"ffmpeg wrote {held} pictures of {self._frames}")
 
     def abort(self) -> None:
-        """End at once and leave nothing behind. Twice, or after `finish`, does no harm."""
+        """End at once and leave nothing behind. Twice, or after `finish`, does no harm.
+
+        Whoever calls it second waits for the first: when it returns, nothing is left.
+        """
         with self._guard:
             if self._is_over:
                 return
             self._is_over = True
-        if self._writer is not None:
-            self._writer.kill()
-        for temporary in self._temporaries:
-            temporary.discard()
+            if self._writer is not None:
+                self._writer.kill()
+            for temporary in self._temporaries:
+                temporary.discard()
 
     def _close(self) -> None:
         with self._guard:
             self._is_over = True
-        for temporary in self._temporaries:
-            temporary.discard()
+            for temporary in self._temporaries:
+                temporary.discard()
 
     def __enter__(self) -> VideoSink:
         return self

@@ -41,13 +41,14 @@ def rewrite(
     source: Path,
     target: Path,
     span: tuple[Fraction | None, Fraction | None] = (None, None),
+    mark: str = MARK,
     **options: Any,  # noqa: ANN401 - EncodeOptions' own
 ) -> int:
     """Write a film again with plain colours; returns the number of pictures."""
     with VideoSource(source, start=span[0], stop=span[1]) as film:
         made = plan_output(film.info, target, EncodeOptions(**options))
         planes = colors(made.coded)
-        with VideoSink(made, film.info, MARK) as sink:
+        with VideoSink(made, film.info, mark) as sink:
             for frame in film:
                 sink.write(frame, *planes)
             return sink.finish()

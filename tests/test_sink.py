@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -512,3 +513,31 @@ def test_a_reader_that_leaves_ends_the_run_soon_and_for_that_reason(make_film: M
         complaints = child.stderr.read().decode()
         assert child.wait(20) != 0
     assert "ReaderLeft" in complaints
+
+
+def test_the_mark_replaces_an_older_one_and_no_tag_of_the_film(tmp_path: Path, make_film: MakeFilm) -> None:
+    ffmpeg("-i", make_film(), "-c", "copy", "-metadata", "title=Reel", "-metadata", "scanner=S", tmp_path / "a.mkv")
+    source = tmp_path / "a.mkv"
+    for number, name in enumerate(("b.mp4", "c.avi", "d.mov", "e.mkv", "f.mp4")):
+        rewrite(source, tmp_path / name, mark=f"mark {number}")
+        assert read_mark(tmp_path / name) == f"mark {number}"
+        with av.open(str(tmp_path / name)) as film:
+            tags = {key.lower(): value for key, value in film.metadata.items()}
+        assert tags["title"] == "Reel"
+        assert sum("mark " in value for value in tags.values()) == 1
+        assert tags.get("scanner") == ("S" if number == 0 else None)
+        source = tmp_path / name
+
+
+def test_tags_come_through_a_pipe_too(tmp_path: Path, make_film: MakeFilm) -> None:
+    ffmpeg("-i", make_film(), "-c", "copy", "-metadata", "title=Reel", "-metadata", "scanner=S", tmp_path / "a.mkv")
+    with VideoSource(tmp_path / "a.mkv") as film:
+        info = replace(film.info, path=None)
+        made = plan_output(info, tmp_path / "b.mp4", EncodeOptions())
+        with VideoSink(made, info, MARK) as sink:
+            for frame in film:
+                sink.write(frame, *colors(made.coded))
+            sink.finish()
+    with av.open(str(tmp_path / "b.mp4")) as written:
+        tags = {key.lower(): value for key, value in written.metadata.items()}
+    assert (tags["title"], tags["scanner"]) == ("Reel", "S")

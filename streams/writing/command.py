@@ -14,7 +14,8 @@ from streams.guard import gate_options
 from streams.writing import boxes, marks
 from streams.writing.containers import ITUNES_TAGS
 from streams.writing.light import x26x_light
-from streams.writing.passengers import STATISTICS_TAGS, Passenger
+from streams.writing.passengers import Passenger
+from streams.writing.tags import boxed_tags, film_tags, older_marks, statistics
 
 if TYPE_CHECKING:
     from streams.reading.info import FilmInfo
@@ -27,8 +28,6 @@ _IMPATIENT = {
     "hevc": ("bframes=0:rc-lookahead=0:cutree=0:scenecut=0:frame-threads=1",),
 }
 _FILLER = "room for vidcolor's mark, "
-# Longer than this a single argument may not be on Linux.
-_LONGEST_ARGUMENT = 120_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ def build(plan: OutputPlan, info: FilmInfo, mark: str, target: Path | None, cove
             chosen[f"copypriorss:{at}"] = "0"
     output = ffmpeg.output(*_inputs(plan, info), _TARGET, **chosen)
     words = ffmpeg.get_args(output)
-    words[-1:-1] = [*_repeated(plan), *_attachments(plan, covers)]
+    words[-1:-1] = [*_repeated(plan, info), *_attachments(plan, covers)]
     names = {_FILM: f"file:{info.path}", _TARGET: "pipe:1" if target is None else f"file:{target}"}
     program = plan.ffmpeg.path if plan.ffmpeg else "ffmpeg"
     start = (program, "-hide_banner", "-nostdin", "-v", "error", "-y", "-copyts")
@@ -124,11 +123,11 @@ def _whole(plan: OutputPlan, info: FilmInfo) -> dict[str, str]:
 
 def _marked(plan: OutputPlan, info: FilmInfo, mark: str, own_tags: Mapping[str, str]) -> dict[str, str]:
     if own_tags:
-        return {"metadata": f"{marks.free_atom(iter(info.tags))}={boxes.placeholder(own_tags, _FILLER)}"}
+        return {"metadata": f"{marks.free_atom(info.tags)}={boxes.placeholder(own_tags, _FILLER)}"}
     if plan.container.marks in ("tag", "key"):
         return {"metadata": f"{marks.TAG}={mark}"}
     if plan.container.marks == "info":
-        return {"metadata": f"{marks.free_chunk(iter(info.tags))}={marks.tagged(mark)}"}
+        return {"metadata": f"{marks.free_chunk(info.tags)}={marks.tagged(mark)}"}
     return {}
 
 
@@ -140,13 +139,7 @@ def _tail(plan: OutputPlan, mark: str) -> bytes:
 
 def _own_tags(plan: OutputPlan, info: FilmInfo, mark: str) -> dict[str, str]:
     """Collect the tags that MP4 holds only in boxes of their own: the mark, and what of the film has no other place."""
-    if plan.container.marks != "atom":
-        return {}
-    foreign = {name: value for name, value in info.tags.items() if name.lower() not in ITUNES_TAGS}
-    tags = {marks.TAG: mark, **(foreign if _has_film(plan, info) else {})}
-    while len(boxes.placeholder(tags, _FILLER)) > _LONGEST_ARGUMENT:
-        del tags[max(foreign, key=lambda name: len(foreign.pop(name)))]
-    return tags
+    return {marks.TAG: mark, **boxed_tags(info)} if plan.container.marks == "atom" else {}
 
 
 def _pictures(plan: OutputPlan, info: FilmInfo, mark: str) -> dict[str, str]:
@@ -257,13 +250,22 @@ def _stream(plan: OutputPlan, at: int, passenger: Passenger) -> dict[str, str]:
     return chosen
 
 
-def _repeated(plan: OutputPlan) -> Iterator[str]:
-    """Drop figures that were true of the old packets; ffmpeg-python cannot say one option twice."""
+def _repeated(plan: OutputPlan, info: FilmInfo) -> Iterator[str]:
+    """Say what takes one option several times, which ffmpeg-python cannot."""
     at = plan.manifest.main
-    main = plan.manifest.mapped[at].stream
-    for name in main.tags:
-        if name.upper() in STATISTICS_TAGS or name in STATISTICS_TAGS:
-            yield from (f"-metadata:s:{at}", f"{name}=")
+    for name in statistics(info):
+        yield from (f"-metadata:s:{at}", f"{name}=")
+    if plan.manifest.carries:
+        ours = marks.free_chunk(info.tags) if plan.container.marks == "info" else marks.TAG
+        for name in older_marks(info):
+            yield from ("-metadata", f"{name}=") if name.lower() != ours.lower() else ()
+        return
+    for name, value in film_tags(info).items():
+        if plan.container.marks != "atom" or name.lower() in ITUNES_TAGS:
+            yield from ("-metadata", f"{name}={value}")
+    for name in ("language", "title"):
+        value = plan.manifest.mapped[at].stream.tags.get(name, "")
+        yield from (f"-metadata:s:{at}", f"{name}={value}") if value else ()
 
 
 def _attachments(plan: OutputPlan, covers: tuple[Path, ...]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import cast
@@ -32,20 +32,25 @@ _INFO_CHUNKS = ("ISRF", "IKEY", "ISBJ", "ISRC")
 _ATOM_TAGS = ("network", "episode_id", "keywords", "grouping", "show", "lyrics", "synopsis")
 
 
+def is_mark(name: str, value: str) -> bool:
+    """Tell a tag that is a mark, whatever container it comes from."""
+    return name.lower() == TAG or value.startswith(_HEAD)
+
+
 def tagged(mark: str) -> str:
     """Return the mark as it lies in a place that others may use as well."""
     return _HEAD + mark
 
 
-def free_chunk(taken: Iterator[str]) -> str:
-    """Name a RIFF INFO chunk that no tag of the film takes."""
-    used = {name.upper() for name in taken}
+def free_chunk(tags: Mapping[str, str]) -> str:
+    """Name a RIFF INFO chunk that no tag of the film takes; one that holds an older mark is free."""
+    used = {name.upper() for name, value in tags.items() if not value.startswith(_HEAD)}
     return next((name for name in _INFO_CHUNKS if name not in used), _INFO_CHUNKS[-1])
 
 
-def free_atom(taken: Iterator[str]) -> str:
+def free_atom(tags: Mapping[str, str]) -> str:
     """Name an iTunes tag that no tag of the film takes."""
-    used = {name.lower() for name in taken}
+    used = {name.lower() for name in tags}
     return next((name for name in _ATOM_TAGS if name not in used), _ATOM_TAGS[-1])
 
 
@@ -69,10 +74,8 @@ def read_mark(path: Path) -> str | None:
 def _in_tags(film: InputContainer) -> str | None:
     for tags in (film.metadata, *(stream.metadata for stream in film.streams)):
         for name, value in tags.items():
-            if value.startswith(_HEAD):
+            if is_mark(name, value):
                 return value.removeprefix(_HEAD)
-            if name.lower() == TAG:
-                return value
     return None
 
 

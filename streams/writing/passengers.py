@@ -13,28 +13,12 @@ from av.codec.codec import UnknownCodecError
 
 from streams.errors import printable
 from streams.writing.containers import Container
+from streams.writing.tags import lost_tags
 
 if TYPE_CHECKING:
     from streams.reading.info import FilmInfo, StreamInfo
 
 _TEXTS = frozenset({"subrip", "ass", "ssa", "webvtt", "mov_text", "text", "ttml", "hdmv_text_subtitle"})
-# Written anew by every program that writes such a file: they tell of the old file, not of the film.
-_OF_THE_FILE = frozenset(
-    [
-        "encoder",
-        "major_brand",
-        "minor_version",
-        "compatible_brands",
-        "duration",
-        "vendor_id",
-        "handler_name",
-        "isvbr",
-        "software",
-    ]
-)
-# Facts about the packets of the old picture stream, which are not the new one's.
-STATISTICS = ("BPS", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES", "_STATISTICS_WRITING_APP", "_STATISTICS_WRITING_DATE_UTC")
-STATISTICS_TAGS = (*STATISTICS, "_STATISTICS_TAGS", *(f"{name}-eng" for name in STATISTICS), "DURATION-eng")
 _COVER_TYPES = frozenset({"mjpeg", "png", "bmp"})
 
 Way = Literal["pictures", "copy", "text", "cover", "attach"]
@@ -127,12 +111,10 @@ def _alone(info: FilmInfo, container: Container) -> Manifest:
     others = [stream for stream in info.streams if stream.index != info.main]
     why = "cannot be taken from a pipe" if info.path is None else f"cannot be held by {container.name}"
     losses = [f"{_named(stream)} {why} and is left out" for stream in others]
-    if info.chapters:
-        losses.append(f"chapters {why} and are left out")
+    losses += [f"chapters {why} and are left out"] if info.chapters else []
+    losses += _named_tags(lost_tags(info, container, is_same=False), container)
     main = next(stream for stream in info.streams if stream.index == info.main)
-    # Nobody expects plain pictures on a pipe to hold more; a file of them is another matter.
-    is_plain = info.path is not None
-    return Manifest((Passenger(main, "pictures"),), False, False, () if is_plain and not others else tuple(losses))
+    return Manifest((Passenger(main, "pictures"),), False, False, tuple(losses))
 
 
 def _way(stream: StreamInfo, container: Container, is_same: bool) -> Way | None:
@@ -167,19 +149,15 @@ def _is_remade(stream: StreamInfo, info: FilmInfo, container: Container) -> bool
 def _lost_parts(info: FilmInfo, container: Container, *, is_same: bool) -> Iterator[str]:
     if info.chapters and not container.chapters:
         yield f"chapters cannot be held by {container.name} and are left out"
-    lost = sorted(set(_own_tags(info)) - (container.tags or frozenset()))
-    if lost and container.tags is not None and not is_same:
-        yield f"tags cannot be held by {container.name} and are left out: {printable(', '.join(lost))}"
+    yield from _named_tags(lost_tags(info, container, is_same=is_same), container)
     turn = info.display_matrix is not None and info.rotation % 360 != 0
     if turn and container.turns == "none":
         yield f"the turn by {info.rotation} degrees cannot be held by {container.name} and is left out"
 
 
-def _own_tags(info: FilmInfo) -> Iterator[str]:
-    for name in info.tags:
-        low = name.lower()
-        if low not in _OF_THE_FILE and not low.startswith("_statistics"):
-            yield low
+def _named_tags(names: list[str], container: Container) -> Iterator[str]:
+    if names:
+        yield f"tags cannot be held by {container.name} and are left out: {printable(', '.join(names))}"
 
 
 def _named(stream: StreamInfo) -> str:
