@@ -62,6 +62,7 @@ class Reel(Colorizer):
 
     spec = Spec("reel", side=256, stride=16, scale=2, licence="MIT", needs_state=True)
     temperature = 0.38
+    shadow = 0.12  # light (L*/100) under which colours fade to none
     strength = 1.15  # of the colours: a mean over classes is paler than nature; chosen on pictures kept for checking
 
     def __init__(self) -> None:
@@ -86,8 +87,13 @@ class Reel(Colorizer):
         """See Colorizer.forward."""
         logits, features, next_state = self.classify(light, state, condition)
         ab = self.enlarge(annealed_mean(logits, self.centers, self.temperature), features, light)
-        ab = rearrange(self.strength * ab, "(t b) c h w -> t b c h w", t=len(light))
+        ab = rearrange(self._lit(ab, light), "(t b) c h w -> t b c h w", t=len(light))
         return (ab[:, 0] if light.ndim == 4 else ab), next_state
+
+    def _lit(self, ab: Tensor, light: Tensor) -> Tensor:
+        """Colours at their strength, and none in black: what is guessed into title cards is seen at once."""
+        shown = F.interpolate(_flat(light).float(), size=ab.shape[-2:], mode="area") / self.shadow
+        return self.strength * ab * shown.clamp(max=1)
 
     def classify(self, light: Tensor, state: State, condition: Tensor | None) -> tuple[Tensor, Tensor, State]:
         """Class scores (T*B, 313, H/4, W/4), the features behind them (T*B, 96, H/4, W/4), and the next state."""
