@@ -15,9 +15,9 @@ from PIL import Image, ImageCms
 from reels import textures
 
 from streams.errors import InputError, OutputError
-from streams.formats import luma_weights
+from streams.formats import ColorTags, PictureFormat, luma_weights
 from streams.still import Still, encode_still, read_still, read_still_mark, write_still
-from streams.stills.paint import paint
+from streams.stills.paint import _in_cube, paint
 
 RNG = np.random.default_rng(9)
 GREY = textures(1, (61, 83), top=230)[0]
@@ -256,3 +256,13 @@ def test_the_folder_holds_nothing_else_afterwards(tmp_path: Path) -> None:
     still = read_still(saved(tmp_path / "film.png", GREY))
     write_still(still, colors(still), tmp_path / "out.png")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["film.png", "out.png"]
+
+
+def test_rounding_to_rgb_leaves_luma_within_a_fifth_of_a_code() -> None:
+    """A single pixel has no neighbours to average its error with, so each must be right on its own."""
+    random = np.random.default_rng(9)
+    luma = random.integers(40, 200, (64, 64), dtype=np.uint8)
+    chroma = tuple(random.integers(110, 150, (64, 64), dtype=np.uint8) for _ in range(2))
+    form = PictureFormat.of((64, 64), "gray", ColorTags(), is_still=True)
+    rgb = _in_cube(luma.astype(np.float32), chroma[0], chroma[1], form)
+    assert np.abs(rgb @ [0.299, 0.587, 0.114] - luma).max() <= 0.2

@@ -20,7 +20,8 @@ def paint(page: Page, chroma: tuple[Plane, Plane]) -> NDArray[Any]:
     """Assemble RGB, or RGBA with the page's alpha, (H, W, 3 or 4), at the page's depth.
 
     `chroma` is Cb and Cr in full-range code values of that depth, of any size: smaller planes are enlarged. Luma
-    (ITU-R BT.601, of the rounded result) stays within half a code value of the page's exact luma.
+    (ITU-R BT.601, of the rounded result) stays within a fifth of a code value of the page's exact luma, where the cube
+    has room.
     """
     height, width = page.luma.shape
     scaler = Scaler()
@@ -46,8 +47,20 @@ def _in_cube(light: NDArray[np.float32], cb: Plane, cr: Plane, fmt: PictureForma
     to_green = (to_red * np.float32(red) + to_blue * np.float32(blue)) * np.float32(-1 / green)
     away = np.stack([to_red, to_green, to_blue], axis=-1)
     reach = np.minimum(_reach(peak - light, away.max(axis=-1)), _reach(light, -away.min(axis=-1)))
-    painted = light[:, :, None] + away * reach[:, :, None]
+    return _round_at_luma(light[:, :, None] + away * reach[:, :, None], light, fmt)
+
+
+def _round_at_luma(painted: NDArray[np.float32], light: NDArray[np.float32], fmt: PictureFormat) -> NDArray[Any]:
+    """Round so that what rounding does to red is made good in green, and what is left over in blue.
+
+    Three values rounded each on its own would shift luma by up to half a code value; this way it stays within a fifth,
+    for one code value of blue, which weighs least.
+    """
+    weights, peak = np.array(luma_weights(fmt.matrix), np.float32), np.float32(fmt.luma_peak)
     rounded: NDArray[Any] = np.clip(np.rint(painted), 0, peak)
+    rounded[..., 1] = np.clip(rounded[..., 1] + np.rint((light - rounded @ weights) / weights[1]), 0, peak)
+    short = np.clip(np.rint((light - rounded @ weights) / weights[2]), -1, 1)
+    rounded[..., 2] = np.clip(rounded[..., 2] + short, 0, peak)
     return rounded
 
 
