@@ -82,15 +82,18 @@ def test_both_programs_get_the_same_encoder_settings() -> None:
     assert lists[1][0] == lists[0][lists[0].index("--ffmpeg") + 1]
 
 
-def test_the_film_is_long_enough_of_its_size_and_always_the_same(tmp_path: Path) -> None:
-    for name in ("one.mkv", "two.mkv"):
-        film.make(fps.SAMPLE, tmp_path / name, (96, 54), 5)
-    assert (tmp_path / "one.mkv").stat().st_size > 0
-    with av.open(str(tmp_path / "one.mkv")) as one, av.open(str(tmp_path / "two.mkv")) as two:
-        frames = [list(opened.decode(opened.streams.video[0])) for opened in (one, two)]
-    assert [(frame.width, frame.height) for frame in frames[0]] == [(96, 54)] * 5
-    for a, b in zip(*frames, strict=True):
-        assert np.array_equal(a.to_ndarray(), b.to_ndarray())
+def test_the_film_is_long_enough_and_of_its_size(tmp_path: Path) -> None:
+    film.make(fps.SAMPLE, tmp_path / "one.mkv", (96, 54), 5)
+    with av.open(str(tmp_path / "one.mkv")) as made:
+        frames = list(made.decode(made.streams.video[0]))
+    assert [(frame.width, frame.height) for frame in frames] == [(96, 54)] * 5
+
+
+def test_the_pictures_of_the_film_are_always_the_same() -> None:
+    """Before they are coded: x264 itself gives other bytes now and then at such small sizes, with one thread too."""
+    one, two = ([*islice(film.with_grain(film.enlarged(fps.SAMPLE, (96, 54)), (96, 54)), 5)] for _ in range(2))
+    assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
+    assert not np.array_equal(one[0], one[1])
 
 
 def test_a_film_plays_forwards_and_backwards_for_ever() -> None:
