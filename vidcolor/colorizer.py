@@ -23,6 +23,7 @@ class Spec:
         scale: its colours come out at 1/scale of the input's height and width.
         licence: of the weights.
         needs_state: False for networks that look at single pictures.
+        takes_stock: whether it can be told what the film stock saw.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Spec:
     scale: int
     licence: str
     needs_state: bool
+    takes_stock: bool = False
 
 
 class Colorizer(nn.Module, ABC):

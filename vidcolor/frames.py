@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from streams.errors import OutputError
 from streams.formats import PictureFormat
-from vidcolor.job import Warnings, load_model
+from vidcolor.job import Warnings, check_told, load_model
 from vidcolor.options import Options
 from vidcolor.pipeline import colour, open_source
 from vidcolor.watch import Watcher
@@ -74,7 +74,9 @@ def colorize(
     warnings = Warnings(watcher or Watcher(), options.strict)
     with closing(open_source(source, options)) as film:
         coded = in_memory(film.info.format)
-        with closing(colour(film, coded, load_model(options), options, warnings)) as pictures:
+        model = load_model(options)
+        check_told(model, options)
+        with closing(colour(film, coded, model, options, warnings)) as pictures:
             for picture in pictures:
                 frame = picture.frame
                 yield ColorFrame(frame.index, frame.time, frame.luma, picture.cb, picture.cr, coded)

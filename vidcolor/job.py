@@ -86,6 +86,7 @@ class Job(ABC):
         for line in self.describe():
             watcher.noted(line)
         model = load_model(self.options)
+        check_told(model, self.options)
         brake.check()
         watcher.noted(f"model {printable(model.name)} on {model.place}, weights {model.sha256}")
         frames = self.work(model, warnings, watcher, brake)
@@ -117,11 +118,18 @@ def load_model(options: Options) -> LoadedModel:
     return zoo.load(options.model, device.choose(options.device, options.precision))
 
 
+def check_told(model: LoadedModel, options: Options) -> None:
+    """Raise UsageError where the network is to be told of a film stock that it knows nothing of."""
+    if options.told is not None and not model.colorizer.spec.takes_stock:
+        raise UsageError(f"the model {printable(model.name)} knows no film stocks: leave out --stock and --year")
+
+
 def mark_of(model: LoadedModel, options: Options) -> Mark:
     """What is written into the output about the origin of its colours."""
     settings = (
         ("side", str(options.side or model.colorizer.spec.side)),
         ("saturation", f"{options.saturation:g}"),
         ("precision", model.place.precision),
+        *([("stock", options.known_stock)] if options.known_stock else []),
     )
     return Mark(model.name, model.sha256, __version__, settings)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from streams.errors import UsageError, printable
+from vidcolor.stock import EARLIEST, LATEST, STOCKS, Shares, mean_shares, stock_of
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 DEFAULT_MODEL = "reel"
@@ -31,6 +32,8 @@ class Options:
         side: long side, in pixels, of the picture that the network sees; None = as it was trained.
         batch: most frames to a step; None = by device. The colours do not depend on it.
         saturation: multiplies the chroma; 0 = neutral.
+        stock: what the film could see: "blue", "ortho" or "pan"; "auto" = as the year suggests, else untold.
+        year: that the film was shot in.
         start: seconds; pictures before it are left out.
         stop: seconds; pictures from it on are left out.
         strict: end the run where there would be a warning.
@@ -50,6 +53,8 @@ class Options:
     side: int | None = None
     batch: int | None = None
     saturation: float = 1.0
+    stock: str = "auto"
+    year: int | None = None
     start: Fraction | None = None
     stop: Fraction | None = None
     strict: bool = False
@@ -73,7 +78,25 @@ class Options:
             math.isfinite(self.saturation) and 0 <= self.saturation <= MOST_SATURATION,
             f"--saturation {self.saturation}: 0 to {MOST_SATURATION:g}",
         )
+        self._check_stock()
         self._check_times()
+
+    @property
+    def known_stock(self) -> str | None:
+        """The film stock that was named, or that the year suggests."""
+        if self.stock != "auto":
+            return self.stock
+        return None if self.year is None else stock_of(self.year)
+
+    @property
+    def told(self) -> Shares | None:
+        """What the network is told of the film stock: shares of red, green and blue in what it saw."""
+        return None if self.known_stock is None else mean_shares(self.known_stock)
+
+    def _check_stock(self) -> None:
+        _demand(self.stock in ("auto", *STOCKS), f"--stock {printable(self.stock)}: auto, {', '.join(STOCKS)}")
+        _demand(self.year is None or EARLIEST <= self.year <= LATEST, f"--year {self.year}: {EARLIEST} to {LATEST}")
+        _demand(self.year is None or self.stock == "auto", "--stock and --year say the same: give one of them")
 
     def _check_times(self) -> None:
         _demand(self.start is None or self.start >= 0, f"--start {self.start}: a time before the film")

@@ -13,6 +13,7 @@ from streams.shots import Batch
 from streams.source import Frame
 from vidcolor.memory import State
 from vidcolor.planes import ChromaMaker, Plane
+from vidcolor.stock import Shares
 from vidcolor.zoo import LoadedModel
 
 OVERFLOW = "the network overflowed in half precision: the film goes on in fp32"
@@ -36,10 +37,14 @@ class Painter:
     was cut into batches, since every product is summed over the same shapes.
     """
 
-    def __init__(self, model: LoadedModel, maker: ChromaMaker, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self, model: LoadedModel, maker: ChromaMaker, warn: Callable[[str], None], stock: Shares | None = None
+    ) -> None:
+        """`stock`: what the network is told of the film stock."""
         self._model = model
         self._maker = maker
         self._warn = warn
+        self._told = () if stock is None else (torch.tensor(stock),)
         self._limit = 1 if model.place.device.type == "cpu" else 0  # frames a step; 0 = the whole batch
 
     def paint(self, batches: Iterable[Batch]) -> Iterator[Picture]:
@@ -77,7 +82,7 @@ class Painter:
             step = rest[: self._limit or len(rest)]
             try:
                 with torch.inference_mode():
-                    ab, state = self._model.colorizer(step, state)
+                    ab, state = self._model.colorizer(step, state, *self._told)
             except RuntimeError as error:
                 self._halve(len(step), error)
                 continue

@@ -165,7 +165,7 @@ def colour(
     ahead = max(2, min(16, MOST_AHEAD // (form.width * form.height)))
     size = network_size((form.height, form.width), options.side or spec.side, spec.stride)
     maker = ChromaMaker(form, coded, options.saturation)
-    painter = Painter(model, maker, lambda text: warnings.tell([text], ModelError))
+    painter = Painter(model, maker, lambda text: warnings.tell([text], ModelError), options.told)
     with prefetch(film, ahead) as frames:
         shots = batches(frames, size, options.batch or model.place.batch, Scaler())
         with prefetch(painter.paint(shots), ahead) as pictures:

@@ -79,7 +79,7 @@ class StillJob(Job):
         form, spec = page.format, model.colorizer.spec
         size = network_size((form.height, form.width), self.options.side or spec.side, spec.stride)
         maker = ChromaMaker(form, form.carried(form.depth, 0, 0, alpha=False), self.options.saturation)
-        painter = Painter(model, maker, lambda text: warnings.tell([text], ModelError))
+        painter = Painter(model, maker, lambda text: warnings.tell([text], ModelError), self.options.told)
         small = Scaler().small(frame.luma, size)
         return next(painter.paint([Batch((frame,), small[None], 0, True)]))
 

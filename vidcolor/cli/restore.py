@@ -14,6 +14,7 @@ from streams.errors import UsageError, printable
 from vidcolor.brake import Brake
 from vidcolor.cli.voice import Voice
 from vidcolor.options import PRECISIONS, Options, parse_time
+from vidcolor.stock import STOCKS
 
 if TYPE_CHECKING:
     from vidcolor.job import Job
@@ -57,6 +58,9 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--side", type=int, metavar="N", help="long side of what the network sees (default: as trained)")
     group.add_argument("--batch", type=int, metavar="N", help="most pictures a step (default: 4 on a CPU, 16 on a GPU)")
     group.add_argument("--saturation", type=float, metavar="X", help="multiplies the colours, 0 to 4 (default: 1)")
+    stock = "what the film saw: no green or red (blue), no red (ortho), all (pan) (default: by --year, else untold)"
+    group.add_argument("--stock", choices=("auto", *STOCKS), help=stock)
+    group.add_argument("--year", type=int, metavar="Y", help="the film was shot in; suggests its --stock")
 
 
 def _add_encoder(parser: argparse.ArgumentParser) -> None:

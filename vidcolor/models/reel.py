@@ -60,7 +60,7 @@ def _stage(into: int, out: int, stride: int) -> nn.Sequential:
 class Reel(Colorizer):
     """Light to colour, with memory."""
 
-    spec = Spec("reel", side=256, stride=16, scale=2, licence="MIT", needs_state=True)
+    spec = Spec("reel", side=256, stride=16, scale=2, licence="MIT", needs_state=True, takes_stock=True)
     temperature = 0.38
     shadow = 0.12  # light (L*/100) under which colours fade to none
     strength = 1.15  # of the colours: a mean over classes is paler than nature; chosen on pictures kept for checking

@@ -1,8 +1,7 @@
 """How film degrades: what a colour picture would have looked like on an old black-and-white print.
 
 Only the input is degraded; the colours to be learned stay clean. The film stock is simulated in linear light: early
-film is blue-sensitive, then orthochromatic (blind to red), later panchromatic. The shares are plausible ranges, not a
-standard.
+film is blue-sensitive, then orthochromatic (blind to red), later panchromatic (vidcolor.stock).
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vidcolor.color import lightness_from_luma, linear_from_srgb, luma_from_rgb, srgb_from_linear
+from vidcolor.stock import STOCKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,6 @@ class Wear:
     grain: float = 0.6
     flicker: float = 0.5
     dirt: float = 0.15
-
-
-STOCKS = (
-    ((0.00, 0.06), (0.04, 0.18), (0.76, 0.96)),  # blue-sensitive
-    ((0.00, 0.10), (0.40, 0.55), (0.38, 0.58)),  # orthochromatic
-    ((0.15, 0.40), (0.35, 0.65), (0.10, 0.40)),  # panchromatic, early ones too blue
-)
-"""Ranges of the shares of red, green and blue that a stock sees (scaled to sum 1)."""
 
 
 def expose(rgb: Tensor, wear: Wear, random: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -70,7 +62,8 @@ def _uniform(low: float, high: float, count: int, random: torch.Generator) -> Te
 
 
 def _shares(random: torch.Generator) -> Tensor:
-    kind = STOCKS[int(torch.randint(len(STOCKS), (), generator=random))]
+    kinds = tuple(STOCKS.values())
+    kind = kinds[int(torch.randint(len(kinds), (), generator=random))]
     shares = torch.cat([_uniform(low, high, 1, random).view(1) for low, high in kind])
     return shares / shares.sum()
 
