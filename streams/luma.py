@@ -21,6 +21,19 @@ Plane = NDArray[np.unsignedinteger[Any]]
 
 _RGB_ORDER = re.compile(r"([rgba0]{3,4})(?:24|48|64)?(?:le|be)?")
 _GBR_PLANES = "gbra"
+# RGB of a few bits in one word, the topmost field first; swscale leaves their lowest bits empty, and white grey.
+_FEW_BITS = {
+    "rgb565": (("r", 5), ("g", 6), ("b", 5)),
+    "bgr565": (("b", 5), ("g", 6), ("r", 5)),
+    "rgb555": (("r", 5), ("g", 5), ("b", 5)),
+    "bgr555": (("b", 5), ("g", 5), ("r", 5)),
+    "rgb444": (("r", 4), ("g", 4), ("b", 4)),
+    "bgr444": (("b", 4), ("g", 4), ("r", 4)),
+    "rgb8": (("r", 3), ("g", 3), ("b", 2)),
+    "bgr8": (("b", 2), ("g", 3), ("r", 3)),
+    "rgb4_byte": (("r", 1), ("g", 2), ("b", 1)),
+    "bgr4_byte": (("b", 1), ("g", 2), ("r", 1)),
+}
 
 
 def luma_of(frame: VideoFrame, fmt: PictureFormat) -> Plane:
@@ -110,12 +123,29 @@ def _rgb_channels(frame: VideoFrame, layout: PixelLayout) -> Mapping[str, Plane]
         words = _rows(frame.planes[0], _word(layout))[:, : frame.width * len(order[1])]
         pixels = words.reshape(frame.height, frame.width, -1)
         return {name: _sampled(pixels[:, :, i], layout) for i, name in enumerate(order[1])}
+    fields = _FEW_BITS.get(layout.name.removesuffix("le").removesuffix("be"))
+    if fields:
+        return _few_bits(frame, layout, fields)
     if not layout.name.startswith("gbr"):
-        # Rare packings (RGB 5:6:5, 3:3:2, 10 bits in 32, XYZ of digital cinema): swscale spreads them into planes.
+        # Rare packings (10 bits in 32, two pixels a byte, XYZ of digital cinema): swscale spreads them into planes.
         frame = frame.reformat(format="gbrp" if layout.depth == 8 else f"gbrp{layout.depth}le")
         layout = pixel_layout(frame.format.name)
     planes = zip(_GBR_PLANES, frame.planes, strict=False)
     return {name: _sampled(_rows(plane, _word(layout))[:, : frame.width], layout) for name, plane in planes}
+
+
+def _few_bits(frame: VideoFrame, layout: PixelLayout, fields: tuple[tuple[str, int], ...]) -> Mapping[str, Plane]:
+    """Take words of a few bits a channel apart; each value is repeated downwards until it fills 8 bits."""
+    order = ">" if layout.big_endian else "<"
+    dtype = np.dtype(f"{order}u{1 + (sum(bits for _, bits in fields) > 8)}")
+    words = _rows(frame.planes[0], dtype)[:, : frame.width].astype(np.uint32)
+    channels: dict[str, Plane] = {}
+    for name, bits in reversed(fields):
+        value = words & ((1 << bits) - 1)
+        words >>= bits
+        # Eight bits hold each field at most eight times.
+        channels[name] = np.bitwise_or.reduce([value << 8 >> bits * turn for turn in range(1, 9)])
+    return channels
 
 
 def _weighed(channels: Mapping[str, Plane], fmt: PictureFormat) -> Plane:

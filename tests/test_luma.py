@@ -108,6 +108,30 @@ def channels(frame: av.VideoFrame, fmt: PictureFormat) -> NDArray[np.float64]:
     return np.stack([pixels[:, :, order.index(name)] for name in "rgb"], axis=-1).astype(float)
 
 
+@pytest.mark.parametrize(
+    ("pixels", "word", "rgb"),
+    [
+        ("rgb565le", 0b11111_111111_11111, (255, 255, 255)),
+        ("rgb565be", 0b10000_000001_00000, (132, 4, 0)),
+        ("bgr565le", 0b10000_000001_00000, (0, 4, 132)),
+        ("rgb555le", 0b0_11111_00000_00001, (255, 0, 8)),
+        ("bgr555be", 0b0_11111_00000_00001, (8, 0, 255)),
+        ("rgb444le", 0b1000_1111_0001, (136, 255, 17)),
+        ("rgb8", 0b100_111_01, (146, 255, 85)),
+        ("bgr8", 0b01_111_100, (146, 255, 85)),
+        ("rgb4_byte", 0b1_10_0, (255, 170, 0)),
+    ],
+)
+def test_rgb_of_a_few_bits_fills_the_whole_range(pixels: str, word: int, rgb: tuple[int, int, int]) -> None:
+    frame = av.VideoFrame(17, 3, pixels)
+    dtype = np.dtype("u1" if "8" in pixels or "byte" in pixels else ">u2" if pixels.endswith("be") else "<u2")
+    np.frombuffer(frame.planes[0], dtype)[:] = word  # type: ignore[call-overload]
+    fmt = PictureFormat.of_frame(frame)
+    luma = luma_of(frame, fmt)
+    assert luma.shape == (3, 17)
+    assert np.abs(luma - np.array(luma_weights(fmt.matrix)) @ rgb).max() <= 0.6
+
+
 def test_luma_of_a_palette_picture_goes_through_its_palette() -> None:
     frame = av.VideoFrame(20, 10, "pal8")
     colors = RNG.integers(0, 256, (256, 3))

@@ -76,6 +76,13 @@ def test_deep_film_in_a_shallow_codec_keeps_twelve_bits_and_says_so(tmp_path: Pa
     assert any("16 bits" in text for text in plan.warnings)
 
 
+@pytest.mark.parametrize(("pixels", "coded"), [("yuva444p12le", "yuv444p12le"), ("yuva444p10le", "yuva444p10le")])
+def test_alpha_goes_with_a_word_where_only_new_decoders_would_read_it(tmp_path: Path, pixels: str, coded: str) -> None:
+    plan = plan_output(film(tmp_path / "a.mov", pixels), tmp_path / "b.mov", EncodeOptions(lossless=True))
+    assert plan.coded.pixels == coded
+    assert any("alpha" in text for text in plan.warnings) == ("12" in pixels)
+
+
 def test_lossless_takes_only_what_is_exact(tmp_path: Path) -> None:
     info = film(tmp_path / "a.mkv", "gray16le")
     assert plan_output(info, tmp_path / "b.mkv", EncodeOptions(lossless=True)).codec.name == "ffv1"

@@ -115,10 +115,18 @@ def test_hdr_light_data_is_kept_in_the_pictures(tmp_path: Path, target: str) -> 
         assert len(one.info.side_data) == 2
 
 
-@pytest.mark.parametrize(("target", "shape"), [("b.mkv", "64/45"), ("b.mp4", "64/45"), ("b.webm", "4/3")])
-def test_colour_tags_and_shape_are_stated_as_they_were(tmp_path: Path, target: str, shape: str) -> None:
+@pytest.mark.parametrize(
+    ("target", "shape", "curve"),
+    [
+        ("b.mkv", "64/45", "smpte170m"),
+        ("b.mp4", "64/45", "bt470m"),
+        ("b.mkv", "4/3", "bt470bg"),
+        ("b.webm", "4/3", "log100"),
+    ],
+)
+def test_colour_tags_and_shape_are_stated_as_they_were(tmp_path: Path, target: str, shape: str, curve: str) -> None:
     write_film(tmp_path / "plain.mkv", [frame_of(luma) for luma in textures(3)])
-    stated = "setparams=range=pc:colorspace=bt470bg:color_primaries=bt470bg:color_trc=smpte170m"
+    stated = f"setparams=range=pc:colorspace=bt470bg:color_primaries=bt470bg:color_trc={curve}"
     ffmpeg(
         "-i",
         tmp_path / "plain.mkv",

@@ -14,11 +14,13 @@ import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from outlets import ffmpeg
 from PIL import Image
 from reels import frame_of, textures, write_film, y4m
 
 from streams.errors import InputError, UsageError
 from streams.source import Frame, VideoSource
+from streams.writing.ffmpeg import find_ffmpeg
 
 LOSSLESS = {"ffv1": {}, "libx264": {"qp": "0", "bf": "2", "g": "9"}}
 
@@ -74,6 +76,27 @@ def test_the_shortest_films_are_whole(tmp_path: Path, count: int) -> None:
 def test_times_are_the_films_own_whatever_its_rate(tmp_path: Path, stamps: list[int]) -> None:
     frames = read(film(tmp_path / "film.mkv", textures(6), stamps=stamps))
     assert [frame.time for frame in frames] == [Fraction(stamp, 1000) for stamp in stamps]
+
+
+def test_packed_b_pictures_of_avi_are_timed_by_their_place(tmp_path: Path) -> None:
+    if "libxvid" not in find_ffmpeg().encoders:
+        pytest.skip("this ffmpeg has no encoder that packs B pictures")
+    film(tmp_path / "plain.mkv", textures(12))
+    ffmpeg("-i", tmp_path / "plain.mkv", "-c:v", "libxvid", "-q:v", "3", "-bf", "2", tmp_path / "film.avi")
+    with VideoSource(tmp_path / "film.avi") as source:
+        stamps = [frame.pts for frame in source]
+        assert stamps == list(range(stamps[0], stamps[0] + len(stamps)))
+        assert source.warnings == []
+
+
+def test_a_film_whose_pictures_carry_what_the_library_cannot_name_is_read(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "Plate Works"
+    for luma in textures(3):
+        with (tmp_path / "film.mjpeg").open("ab") as file:
+            Image.fromarray(luma).save(file, "JPEG", exif=exif)
+    with VideoSource(tmp_path / "film.mjpeg") as source:
+        assert len(list(source)) == 3
 
 
 def test_pictures_outlive_the_source_and_cannot_be_written_to(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from streams.guard import MAX_SAMPLES
 # What PyAV raises for broken data. `ValueError` and `RuntimeError` come from its own checks of odd headers.
 _BROKEN = (av.error.FFmpegError, ValueError, RuntimeError, MemoryError, OverflowError)
 _SLACK = Fraction(1, 4)
+# AVI has no time stamps: its packets are numbered, and what FFmpeg makes of that for B pictures runs to and fro.
+_ORDERED = frozenset({"avi"})
 _MICROSECOND = Fraction(1, 1_000_000)
 
 
@@ -71,6 +73,7 @@ class Decoder:
     _frames: int = 0
     _last_end: Fraction | None = None
     _is_whole: bool = True
+    _last_place: int | None = None
     lost_tail: bool = False
 
     def __post_init__(self) -> None:
@@ -123,9 +126,17 @@ class Decoder:
         except _BROKEN:
             self.damage.undecoded += 1
             return []
+        if self.container.format.name in _ORDERED:
+            self._count_times(frames)
         self._frames += len(frames)
         self.damage.marred += sum(frame.is_corrupt for frame in frames)
         return frames
+
+    def _count_times(self, frames: list[VideoFrame]) -> None:
+        """Time pictures by the place of their packets; the last ones come out when no packet is left."""
+        for frame in frames:
+            after = 0 if self._last_place is None else self._last_place + (frame.duration or 1)
+            frame.pts = self._last_place = after if frame.dts is None else frame.dts
 
     def _note_end(self, packet: Packet[Stream]) -> None:
         if packet.pts is None or not packet.time_base:

@@ -8,16 +8,15 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
-from typing import cast
 
 import av
 from av.container import InputContainer
-from av.sidedata.sidedata import Type as SideType
 from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from streams.formats import PictureFormat
+from streams.side import SideType, side_data
 
 _MICROSECOND = Fraction(1, 1_000_000)
 
@@ -150,7 +149,7 @@ def film_origin(container: InputContainer, stream: VideoStream) -> Fraction:
 def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
     """Return the nine 16.16 and 2.30 fixed-point numbers that say how a picture is turned for display, if any."""
     try:
-        return struct.unpack("=9i", bytes(_side_data(frame)[SideType.DISPLAYMATRIX])[:36])
+        return struct.unpack("=9i", bytes(side_data(frame)[SideType.DISPLAYMATRIX])[:36])
     except (KeyError, struct.error):
         return None
 
@@ -158,10 +157,5 @@ def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
 def light_data(frame: VideoFrame) -> Mapping[str, bytes]:
     """Return HDR mastering and light-level data of a picture."""
     kinds = (SideType.MASTERING_DISPLAY_METADATA, SideType.CONTENT_LIGHT_LEVEL, SideType.DYNAMIC_HDR_PLUS)
-    carried = _side_data(frame)
+    carried = side_data(frame)
     return {kind.name: bytes(carried[kind]) for kind in kinds if kind in carried}
-
-
-def _side_data(frame: VideoFrame) -> Mapping[SideType, bytes]:
-    """PyAV's own type for this says a dict of something else."""
-    return cast("Mapping[SideType, bytes]", frame.side_data)

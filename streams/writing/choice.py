@@ -52,13 +52,17 @@ class Fit:
     alpha: bool
     lacks_range: bool
     lacks_depth: bool
+    grows: bool
     lacks_alpha: bool
     lacks_hdr: bool
 
     @property
-    def rank(self) -> tuple[bool, bool, bool, bool]:
-        """Order of harm: a wrong range changes all light, depth some; HDR in H.264 only looks wrong on some screens."""
-        return self.lacks_range, self.lacks_depth, self.lacks_alpha, self.lacks_hdr
+    def rank(self) -> tuple[bool, bool, bool, bool, bool]:
+        """Order of harm: a wrong range changes all light, depth some; HDR in H.264 only looks wrong on some screens.
+
+        Samples that grow by more than one bit (9 to 10) are no longer the film's own code values.
+        """
+        return self.lacks_range, self.lacks_depth, self.grows, self.lacks_alpha, self.lacks_hdr
 
     def losses(self, info: FilmInfo) -> Iterator[str]:
         """Say in a sentence each what of the film's pictures is lost."""
@@ -183,6 +187,7 @@ def _fit_pixels(info: FilmInfo, container: Container, codec: Codec, name: str) -
         layout.has_alpha,
         lacks_range=form.full_range and not says_range,
         lacks_depth=layout.depth < form.depth,
+        grows=layout.depth > form.depth + 1,
         lacks_alpha=form.has_alpha and not layout.has_alpha,
         lacks_hdr=form.stated.transfer in _HDR_TRANSFERS and codec.name not in _HDR_CODECS,
     )

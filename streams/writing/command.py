@@ -27,6 +27,8 @@ _IMPATIENT = {
     "h264": ("bframes=0:rc-lookahead=0:sync-lookahead=0:mbtree=0:sliced-threads=1",),
     "hevc": ("bframes=0:rc-lookahead=0:cutree=0:scenecut=0:frame-threads=1",),
 }
+# The filter knows these two curves by the standards that brought them, encoders by their exponents.
+_CURVES = {"gamma22": "bt470m", "gamma28": "bt470bg"}
 _FILLER = "room for vidcolor's mark, "
 
 
@@ -212,6 +214,7 @@ def _filters(plan: OutputPlan, info: FilmInfo) -> Iterator[str]:
     """State what raw pictures cannot say of themselves; no sample is touched."""
     names = {"range": "range", "colorspace": "matrix", "color_primaries": "primaries", "color_trc": "transfer"}
     words = {name: getattr(plan.coded.stated, field) for name, field in names.items()}
+    words["color_trc"] = _CURVES.get(words["color_trc"], words["color_trc"])
     if plan.ffmpeg is not None and plan.ffmpeg.places_chroma:
         words["chroma_location"] = plan.coded.stated.location
     stated = ":".join(f"{name}={value}" for name, value in words.items() if value)

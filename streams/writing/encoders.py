@@ -132,8 +132,8 @@ _ROWS = (
             *_planar("420 422 444", "8 9 10 12 14 16"),
             *_planar("440", "8 10 12"),
             *_planar("411 410", "8"),
+            # 12 bits with alpha: only decoders of 2025 and later know it.
             *_planar("420 422 444", "8 9 10 16", "a"),
-            *_planar("422 444", "12", "a"),
         ),
         # Version 3, every picture a key picture, checksums: what archives ask for.
         fixed=(("level", "3"), ("g", "1"), ("slicecrc", "1")),

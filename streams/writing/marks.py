@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import cast
 from urllib.parse import quote, unquote
 from uuid import UUID
 
 import av
 import av.error
 from av.container import InputContainer
-from av.sidedata.sidedata import SideData
-from av.sidedata.sidedata import Type as SideType
+from av.video.frame import VideoFrame
 
 from streams.errors import InputError, printable
 from streams.guard import gate_options
+from streams.side import messages
 
 TAG = "vidcolor"
 _HEAD = f"{TAG}: "
@@ -91,10 +90,8 @@ def _in_pictures(film: InputContainer) -> str | None:
 
 def _messages(film: InputContainer, index: int) -> Iterator[str]:
     for frame in islice(film.decode(film.streams[index]), _PICTURES_SEARCHED):
-        # PyAV's own types say otherwise: it is a sequence, and by its keys only the last message would be found.
-        for data in cast("Iterable[SideData]", getattr(frame, "side_data", ())):
-            content = bytes(data)
-            if data.type == SideType.SEI_UNREGISTERED and content.startswith(MESSAGE_UUID.bytes):
+        for content in messages(frame) if isinstance(frame, VideoFrame) else ():
+            if content.startswith(MESSAGE_UUID.bytes):
                 yield unquote(content[16:].rstrip(b"\0").decode("ascii", "replace")).removeprefix(_HEAD)
 
 
