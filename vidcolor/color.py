@@ -84,8 +84,13 @@ def lab_from_rgb(rgb: Tensor) -> Tensor:
     Returns:
         (..., 3, H, W): L* in 0..100, a* and b* in Lab units.
     """
-    forward, _ = _matrices(rgb.dtype)
-    x, y, z = _squeeze(_mix(forward, linear_from_srgb(rgb))).unbind(-3)
+    return lab_from_linear(linear_from_srgb(rgb))
+
+
+def lab_from_linear(linear: Tensor) -> Tensor:
+    """CIE Lab of linear light with sRGB's primaries: (..., 3, H, W) in 0..1 to (..., 3, H, W)."""
+    forward, _ = _matrices(linear.dtype)
+    x, y, z = _squeeze(_mix(forward, linear)).unbind(-3)
     return torch.stack((116 * y - 16, 500 * (x - y), 200 * (y - z)), -3)
 
 
@@ -181,6 +186,10 @@ class AbBins:
     prior: Tensor
     nearest: Tensor
     closeness: Tensor
+
+    def to(self, device: torch.device | str) -> AbBins:
+        """The same classes on a device."""
+        return AbBins(*(getattr(self, name).to(device) for name in ("centers", "prior", "nearest", "closeness")))
 
     def rebalancing(self, strength: float = 0.5) -> Tensor:
         """(Q,) class weights 1 / ((1 - strength) p + strength / Q), scaled so that their mean under the prior is 1."""

@@ -35,6 +35,13 @@ class Spec:
     takes_stock: bool = False
 
 
+def network_size(size: tuple[int, int], side: int, stride: int) -> tuple[int, int]:
+    """Height and width at which a network sees a (height, width): long side ``side``, multiples of ``stride``."""
+    unit = side / max(size)
+    height, width = (max(1, round(length * unit / stride)) * stride for length in size)
+    return height, width
+
+
 class Colorizer(nn.Module, ABC):
     """A network that gives light its colour.
 

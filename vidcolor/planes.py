@@ -14,15 +14,9 @@ from streams.errors import ModelError
 from streams.formats import PictureFormat
 from streams.scale import Scaler
 from vidcolor.color import chroma_from_rgb, lightness_from_luma, rgb_at_luma
+from vidcolor.colorizer import network_size as network_size
 
 Plane = NDArray[np.uint8] | NDArray[np.uint16]
-
-
-def network_size(size: tuple[int, int], side: int, stride: int) -> tuple[int, int]:
-    """Height and width at which a network sees a (height, width): long side ``side``, multiples of ``stride``."""
-    unit = side / max(size)
-    height, width = (max(1, round(length * unit / stride)) * stride for length in size)
-    return height, width
 
 
 class ChromaMaker:

@@ -21,6 +21,5 @@ def run(args: argparse.Namespace, voice: Voice, brake: Brake) -> int:
     """Train, and write the path of the weights to stdout."""
     from vidcolor.train.options import train
 
-    del brake
-    voice.data(str(train(args)))
+    voice.data(str(train(args, brake.check)))
     return 0

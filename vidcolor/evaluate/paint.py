@@ -10,13 +10,12 @@ import numpy as np
 import torch
 
 from vidcolor.color import chroma_from_rgb, rgb_at_luma
-from vidcolor.colorizer import Colorizer
+from vidcolor.colorizer import Colorizer, network_size
 from vidcolor.evaluate.bins import AbTable
 from vidcolor.evaluate.lab import Floats, lab_from_rgb, lightness, rgb_from_lab, rgb_from_luma_chroma
 from vidcolor.evaluate.motion import shots
 from vidcolor.evaluate.samples import Sample
 from vidcolor.evaluate.size import resize
-from vidcolor.planes import network_size
 
 SEPIA = (6.0, 18.0)
 _BATCH = 8

@@ -8,14 +8,19 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import av
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from streams.errors import InputError, printable
 from vidcolor.evaluate.lab import Bytes, Floats, grey_from_rgb8, rgb_from_luma_chroma
 from vidcolor.evaluate.size import evaluation_size, resize, resize_colour
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+    from av.container import InputContainer
+    from av.video.plane import VideoPlane
 
 PICTURES = frozenset({".avif", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"})
 FILMS = frozenset({".avi", ".mkv", ".mov", ".mp4", ".webm"})
@@ -141,6 +146,8 @@ def clip_sample(path: Path, cuts: tuple[int, ...] = (), frames: int | None = Non
     Raises:
         InputError: it cannot be read.
     """
+    import av  # here: who measures pictures alone needs none
+
     try:
         with av.open(path) as container:
             decoded = _decode(container, frames)
@@ -159,8 +166,8 @@ def clip_sample(path: Path, cuts: tuple[int, ...] = (), frames: int | None = Non
     return Sample(path.name, luma, grey, truth, matrix, inside)
 
 
-def _decode(container: av.container.InputContainer, frames: int | None) -> list[av.VideoFrame]:
-    decoded: list[av.VideoFrame] = []
+def _decode(container: InputContainer, frames: int | None) -> list[VideoFrame]:
+    decoded: list[VideoFrame] = []
     for frame in container.decode(container.streams.video[0]):
         if len(decoded) == frames:
             break
@@ -169,12 +176,12 @@ def _decode(container: av.container.InputContainer, frames: int | None) -> list[
     return decoded
 
 
-def _matrix(frame: av.VideoFrame) -> str:
+def _matrix(frame: VideoFrame) -> str:
     """The matrix that the film states, else the one its height suggests."""
     return _MATRICES.get(int(frame.colorspace), "bt709" if frame.height >= 720 else "bt601")
 
 
-def planes_of(frame: av.VideoFrame) -> tuple[Floats, Floats, Floats]:
+def planes_of(frame: VideoFrame) -> tuple[Floats, Floats, Floats]:
     """Y' (0..1), Cb and Cr (-0.5..0.5) of an 8-bit planar frame, float32, each at its own size."""
     full = int(frame.color_range) == _FULL_RANGE or frame.format.name.startswith("yuvj")
     zero, span, chroma_span = (0, 255, 255) if full else (16, 219, 224)
@@ -182,7 +189,7 @@ def planes_of(frame: av.VideoFrame) -> tuple[Floats, Floats, Floats]:
     return np.clip((y - zero) / span, 0, 1), (cb - 128) / chroma_span, (cr - 128) / chroma_span
 
 
-def _samples(plane: av.video.plane.VideoPlane) -> Bytes:
+def _samples(plane: VideoPlane) -> Bytes:
     lines = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
     return lines[:, : plane.width]
 

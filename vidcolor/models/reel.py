@@ -19,6 +19,8 @@ from vidcolor.color import ab_bins, annealed_mean
 from vidcolor.colorizer import Colorizer, Spec, State
 from vidcolor.memory import ConvLSTM
 
+Views = tuple[Tensor, Tensor, Tensor]
+
 
 class Block(nn.Module):
     """ResNet's basic block with its batch norm folded away."""
@@ -97,11 +99,19 @@ class Reel(Colorizer):
 
     def classify(self, light: Tensor, state: State, condition: Tensor | None) -> tuple[Tensor, Tensor, State]:
         """Class scores (T*B, 313, H/4, W/4), the features behind them (T*B, 96, H/4, W/4), and the next state."""
-        frames, time = _flat(light).to(self.conv1.weight), len(light)
+        return self.decide(self.look(light, condition), len(light), state)
+
+    def look(self, light: Tensor, condition: Tensor | None) -> Views:
+        """What is seen in each frame by itself: (T*B, C, h, w) at 1/4, 1/8 and 1/16."""
+        frames = _flat(light).to(self.conv1.weight)
         quarter = F.max_pool2d(F.relu_(self.conv1((frames - 0.449) / 0.226)), 3, 2, 1)
         quarter = self.layer1(quarter)
         eighth = self.layer2(quarter)
-        deep = self._understand(self.layer3(eighth), condition)
+        return quarter, eighth, self._understand(self.layer3(eighth), condition)
+
+    def decide(self, views: Views, time: int, state: State) -> tuple[Tensor, Tensor, State]:
+        """Set what is seen against what is remembered; as `classify`, from what `look` gave for ``time`` frames."""
+        quarter, eighth, deep = views
         deep, kept16 = self.memory16(_unflat(deep, time), state.tensors, "memory16")
         up8 = F.interpolate(self.narrow(_flat(deep)), scale_factor=2.0, mode="nearest")
         fused = self.fuse8(torch.cat((up8, eighth), 1))

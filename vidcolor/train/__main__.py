@@ -1,10 +1,23 @@
 """`python -m vidcolor.train`: the same as `vidcolor train`."""
 
 import argparse
+import sys
 
+from streams.errors import FilmError
 from vidcolor.train.options import add_options, train
 
-if __name__ == "__main__":
+
+def main() -> int:
+    """Train; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m vidcolor.train", description="Train the colorizer.")
     add_options(parser)
-    train(parser.parse_args())
+    try:
+        sys.stdout.write(f"{train(parser.parse_args())}\n")
+    except FilmError as error:
+        sys.stderr.write(f"vidcolor: error: {error}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from vidcolor.train.store import Store
+from vidcolor.train import camera
+from vidcolor.train.bank import Bank
+from vidcolor.train.dice import Dice
+from vidcolor.train.flow import Carried, Flows
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Something whose motion is known exactly.
+
+    Attributes:
+        maps: (B, T, 2, 3) affine maps from a frame's own coordinates (-1..1) to the still that it was cut from.
+        shown: (B, T, 1, H, W) 1 where it is what one sees.
+    """
+
+    maps: Tensor
+    shown: Tensor
+
+    def after(self, frames: int) -> Layer:
+        """The same without its first frames."""
+        return Layer(self.maps[:, frames:], self.shown[:, frames:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,82 +36,81 @@ class Sample:
 
     Attributes:
         rgb: (B, T, 3, H, W), 0..1, gamma-encoded.
-        maps: (B, T, 2, 3) affine maps from a frame's own coordinates (-1..1) to the still it was cut from, so that the
-            motion between any two frames is known exactly; None where motion is real and unknown.
+        layers: what moves how, where that is known exactly; empty where motion is real.
+        carried: where real motion leads, as far as it could be estimated; None where it was not.
+        labels: (B,) number of what is shown, -1 where unknown.
     """
 
     rgb: Tensor
-    maps: Tensor | None
+    layers: tuple[Layer, ...] = ()
+    carried: Carried | None = None
+    labels: Tensor | None = None
 
     def after(self, frames: int) -> Sample:
         """The same clips without their first frames."""
-        return Sample(self.rgb[:, frames:], None if self.maps is None else self.maps[:, frames:])
+        carried = None if self.carried is None else self.carried.after(frames)
+        return Sample(self.rgb[:, frames:], tuple(layer.after(frames) for layer in self.layers), carried, self.labels)
 
 
-def moving_pictures(store: Store, random: torch.Generator, size: tuple[int, int], batch: int, time: int) -> Sample:
-    """Pictures seen by a camera that pans, zooms, turns and shakes: (batch, time) frames of ``size`` (h, w)."""
-    clips, maps = [], []
-    for index in torch.randint(len(store), (batch,), generator=random).tolist():
-        still = torch.from_numpy(np.array(store.clip(index)[0])).permute(2, 0, 1).float()[None] / 255
-        path = _camera(still.shape[-2:], size, random, time)
-        grid = F.affine_grid(path, [time, 3, *size], align_corners=False)
-        clips.append(
-            F.grid_sample(still.expand(time, -1, -1, -1), grid, padding_mode="reflection", align_corners=False)
-        )
-        maps.append(path)
-    return Sample(torch.stack(clips), torch.stack(maps))
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a batch is to be like: how many, of how many frames, of what height and width, how small at most."""
+
+    batch: int
+    time: int
+    size: tuple[int, int]
+    zoom: float = 1.62
 
 
-def _camera(still: torch.Size, size: tuple[int, int], random: torch.Generator, time: int) -> Tensor:
-    """(time, 2, 3) affine maps: a random window on the still, drifting with constant speed and a little shake."""
-    height, width = still
-    ratio = torch.tensor([size[1] / width, size[0] / height])
-    fit = float(1 / ratio.max())  # the window may be this many times its own size before it leaves the still
-    scale = min(fit, float(torch.empty(()).uniform_(1.0, 1.62, generator=random)))
-    turn = float(torch.randn((), generator=random)) * 0.05
-    flip = -1.0 if torch.rand((), generator=random) < 0.5 else 1.0
-    half = ratio * scale
-    room = (1 - half).clamp_min(0)
-    center = (torch.rand(2, generator=random) * 2 - 1) * room
-    moving = torch.randn(2, generator=random) * 0.02 * (torch.rand((), generator=random) < 0.8)
-    zoom, spin = torch.randn(2, generator=random).mul(torch.tensor([0.01, 0.005])).tolist()
-    shake = torch.randn(time, 2, generator=random) * 0.004
-    rows = []
-    for frame in range(time):
-        angle, grown = torch.tensor(turn + spin * frame), half * (1 + zoom * frame)
-        cos, sin = torch.cos(angle), torch.sin(angle)
-        at = center + moving * frame + shake[frame]
-        aspect = height / width
-        rows.append(
-            torch.stack(
-                (
-                    torch.stack((cos * grown[0] * flip, -sin * grown[1] * aspect, at[0])),
-                    torch.stack((sin * grown[0] / aspect * flip, cos * grown[1], at[1])),
-                )
-            )
-        )
-    return torch.stack(rows)
+def moving_pictures(bank: Bank, dice: Dice, shape: Shape, occluders: float = 0.0) -> Sample:
+    """Pictures seen by a camera that pans, zooms, turns and shakes; before some of them something else moves."""
+    chosen = dice.below(len(bank), shape.batch)
+    rgb, maps = _filmed(bank, chosen, shape, dice)
+    shown = torch.ones(*rgb.shape[:2], 1, *rgb.shape[3:], device=rgb.device)
+    labels = bank.labels[chosen]
+    on = dice.some(occluders if shape.time > 1 else 0.0, shape.batch)
+    if not len(on):
+        return Sample(rgb, (Layer(maps, shown),), labels=labels)
+    things, paths = _filmed(bank, dice.below(len(bank), len(on)), shape, dice, moves=True)
+    covered = camera.occluder(paths, camera.places(paths, shape.size), dice)
+    rgb[on] = torch.where(covered.bool(), things, rgb[on])
+    hidden, before = torch.zeros_like(shown), maps.clone()
+    hidden[on], before[on] = covered, paths
+    return Sample(rgb, (Layer(maps, shown - hidden), Layer(before, hidden)), labels=labels)
 
 
-def clips(store: Store, random: torch.Generator, size: tuple[int, int], batch: int, time: int) -> Sample:
-    """Crops of real clips: (batch, time) consecutive frames of ``size`` (h, w); short clips are played to and fro."""
-    rows = []
-    for index in torch.randint(len(store), (batch,), generator=random).tolist():
-        frames, height, width = (int(v) for v in store.shapes[index])
-        first = int(torch.randint(max(1, frames - time + 1), (), generator=random))
-        film = torch.from_numpy(np.array(store.clip(index, first, min(time, frames - first)))).permute(0, 3, 1, 2)
-        scale = float(torch.empty(()).uniform_(1.0, 1.3, generator=random))
-        window = (min(height, round(size[0] * scale)), min(width, round(size[1] * scale)))
-        y = int(torch.randint(height - window[0] + 1, (), generator=random))
-        x = int(torch.randint(width - window[1] + 1, (), generator=random))
-        film = film[..., y : y + window[0], x : x + window[1]].float() / 255
-        film = F.interpolate(film, size=size, mode="bilinear", antialias=True)
-        film = film.flip(-1) if torch.rand((), generator=random) < 0.5 else film
-        rows.append(film[_to_and_fro(len(film), time)])
-    return Sample(torch.stack(rows), None)
+def _filmed(bank: Bank, chosen: Tensor, shape: Shape, dice: Dice, moves: bool = False) -> tuple[Tensor, Tensor]:
+    maps = camera.paths(bank.shapes[chosen, 1:], shape.size, shape.time, shape.zoom, dice)
+    maps = camera.faster(maps, dice) if moves else maps
+    frames = torch.zeros(len(chosen), shape.time, dtype=torch.long, device=chosen.device)
+    return bank.windows(chosen, frames, camera.places(maps, shape.size)), maps
 
 
-def _to_and_fro(have: int, want: int) -> Tensor:
-    period = max(1, 2 * have - 2)
-    step = torch.arange(want) % period
-    return torch.minimum(step, period - step).clamp_max(have - 1)
+def clips(bank: Bank, dice: Dice, shape: Shape, flows: Flows | None = None) -> Sample:
+    """Crops of real clips, consecutive frames; short clips are played to and fro."""
+    chosen = dice.below(len(bank), shape.batch)
+    frames = _played(bank.shapes[chosen, 0], shape.time, dice)
+    maps = _still_windows(bank.shapes[chosen, 1:], shape.size, dice).expand(-1, shape.time, -1, -1)
+    rgb = bank.windows(chosen, frames, camera.places(maps, shape.size))
+    carried = flows.carried(chosen, frames, maps, shape.size) if flows and shape.time > 1 else None
+    return Sample(rgb, carried=carried)
+
+
+def _still_windows(shapes: Tensor, size: tuple[int, int], dice: Dice) -> Tensor:
+    """(B, 1, 2, 3) maps of windows that stand still: film has its own camera."""
+    count = len(shapes)
+    ratio = torch.tensor([size[1], size[0]], device=shapes.device) / shapes.flip(1)  # (B, 2), x first
+    half = (ratio * dice.uniform(1.0, 1.3, (count, 1))).clamp_max(1)
+    centre = dice.uniform(-1, 1, (count, 2)) * (1 - half)
+    flip = torch.where(dice.either(0.5, (count,)), -1.0, 1.0)
+    none = torch.zeros_like(flip)
+    x = torch.stack((half[:, 0] * flip, none, centre[:, 0]), -1)
+    return torch.stack((x, torch.stack((none, half[:, 1], centre[:, 1]), -1)), -2).unsqueeze(1)
+
+
+def _played(lengths: Tensor, time: int, dice: Dice) -> Tensor:
+    """(B, T) frames in a row from a place by chance; what is too short goes to and fro."""
+    first = (dice.uniform(0, 1, (len(lengths),)) * (lengths - time + 1).clamp_min(1)).long()
+    period = (2 * lengths - 2).clamp_min(1)[:, None]
+    step = (first[:, None] + torch.arange(time, device=lengths.device)) % period
+    return torch.minimum(torch.minimum(step, period - step), lengths[:, None] - 1)
