@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from io import BytesIO
+from pathlib import Path
 from typing import IO, Any
 
 import av
@@ -123,6 +124,15 @@ def open_film(inlet: Inlet, form: str | None = None) -> InputContainer:
         )
     except (av.error.FFmpegError, OSError, ValueError, RuntimeError, MemoryError, OverflowError) as error:
         raise InputError(_why_closed(inlet, error)) from error
+
+
+def open_again(path: Path, form: str | None = None) -> InputContainer:
+    """Open a file once more, or one that was written here, behind the same gate; `form` is FFmpeg's name for it.
+
+    Tags that are not UTF-8 are let through. Raises what PyAV raises.
+    """
+    options = gate_options() | {"max_pixels": str(MAX_SAMPLES)}
+    return av.open(f"file:{path}", "r", format=form, options=options, metadata_errors="surrogateescape")
 
 
 def _haste(inlet: Inlet, form: str | None) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +17,9 @@ import numpy as np
 from av.container import InputContainer
 
 from streams.errors import EncoderError, OutputError, printable
+from streams.guard import open_again
 from streams.writing import boxes
+from streams.writing.beat import Beat
 from streams.writing.child import Child
 from streams.writing.choice import EncodeOptions
 from streams.writing.command import build
@@ -50,6 +53,7 @@ class VideoSink:
         """
         self._plan = plan
         self._info = info
+        self._beat = Beat(plan, info)
         self._frames = 0
         self._is_over = False
         self._guard = threading.RLock()
@@ -74,7 +78,8 @@ class VideoSink:
             return PlainWriter(self._plan, self._info, mark, path)
         covers = tuple(self._covers())
         self._command = build(self._plan, self._info, mark, path, covers)
-        return FfmpegWriter(self._plan, self._info, Child(self._command.words, to_stdout=path is None))
+        facts = replace(self._info, time_base=self._beat.clock(self._info.time_base))
+        return FfmpegWriter(self._plan, facts, Child(self._command.words, to_stdout=path is None))
 
     def _covers(self) -> Iterator[Path]:
         """Lay cover art beside the output, from where ffmpeg attaches it; Matroska would make it a second film."""
@@ -94,7 +99,7 @@ class VideoSink:
         """
         if self._writer is None or self._is_over:
             raise EncoderError("the output is closed")
-        self._writer.write(frame, cb, cr)
+        self._writer.write(self._beat.placed(frame), cb, cr)
         self._frames += 1
 
     def finish(self) -> int:
@@ -141,7 +146,7 @@ class VideoSink:
     def _check(self, path: Path) -> None:
         """Raise EncoderError unless the file opens, decodes, and holds as many pictures as were written."""
         try:
-            with av.open(f"file:{path}", format=self._plan.container.demuxer.partition(",")[0]) as film:
+            with open_again(path, self._plan.container.demuxer.partition(",")[0]) as film:
                 held = _count(film, self._plan.manifest.picture_number)
         except (av.error.FFmpegError, IndexError, OSError) as error:
             raise EncoderError("the file that ffmpeg wrote cannot be read") from error
@@ -231,7 +236,7 @@ def _count(film: InputContainer, number: int) -> int:
 
 def _cover(path: Path, index: int) -> bytes:
     try:
-        with av.open(f"file:{path}") as film:
+        with open_again(path) as film:
             return bytes(next(film.demux(film.streams[index])))
     except (av.error.FFmpegError, StopIteration, OSError) as error:
         raise OutputError(f"the cover art of {printable(path.name)} cannot be read") from error

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
 import pytest
 from av.container import OutputContainer
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from vidcolor.zoo import LoadedModel
 
 MakeFilm = Callable[..., Path]
 TICK = Fraction(1, 1000)
@@ -77,13 +81,12 @@ def _add_sound(film: OutputContainer, audio: av.AudioStream, frames: int) -> Non
     film.mux(audio.encode(None))
 
 
-@pytest.fixture
-def tiny(monkeypatch: pytest.MonkeyPatch) -> str:
-    """A network of a few weights, with a memory, in the place of the trained one; its name."""
+def tiny_model() -> LoadedModel:
+    """A network of a few weights, with a memory."""
     import torch
     from torch import Tensor, nn
 
-    from vidcolor import device, frames, job
+    from vidcolor import device
     from vidcolor.colorizer import Colorizer, Spec
     from vidcolor.memory import ConvLSTM, State
     from vidcolor.zoo import LoadedModel
@@ -106,7 +109,15 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> str:
     torch.manual_seed(7)
     network = Tiny().eval().requires_grad_(False)
     place = device.Place(torch.device("cpu"), "fp32")
-    loaded = LoadedModel(network, "tiny", "0" * 64, Path("tiny"), place)
+    return LoadedModel(network, "tiny", "0" * 64, Path("tiny"), place)
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Put the tiny network in the place of the trained one; its name."""
+    from vidcolor import frames, job
+
+    loaded = tiny_model()
     for room in (job, frames):
         monkeypatch.setattr(room, "load_model", lambda options: loaded)
     return "tiny"

@@ -36,7 +36,8 @@ from streams.reading.place import chroma_location
 # Where a seek goes by an index or by true time stamps. It is verified all the same.
 _SEEKABLE = frozenset({"mov", "matroska", "nut", "flv", "mpegts"})
 _PATIENCE_SECONDS = 1.0
-_HIGHEST_RATE = 1000
+# What FFmpeg calls the rate of a film on a clock of milliseconds when it does not know.
+_TOO_HIGH_RATE = 1000
 
 
 class Film(Protocol):
@@ -174,7 +175,7 @@ class LibraryFilm:
 def _usual_rate(stream: VideoStream) -> Fraction | None:
     """Return pictures a second; a container's mean is passed over where it cannot be one."""
     rates = (stream.average_rate, stream.guessed_rate)
-    return next((rate for rate in rates if rate and rate <= _HIGHEST_RATE), None)
+    return next((rate for rate in rates if rate and rate < _TOO_HIGH_RATE), None)
 
 
 def _nothing_to_see(streams: tuple[StreamInfo, ...], name: str) -> str:

@@ -18,6 +18,8 @@ from av.video.stream import VideoStream
 from streams.formats import PictureFormat
 from streams.side import SideType, side_data
 
+UNKNOWN = "unknown"
+"""What the codec of a stream is called that FFmpeg has no name for."""
 _MICROSECOND = Fraction(1, 1_000_000)
 
 
@@ -102,7 +104,7 @@ def _describe(stream: Stream) -> StreamInfo:
     return StreamInfo(
         stream.index,
         stream.type,
-        name or "unknown",
+        name or UNKNOWN,
         MappingProxyType(dict(stream.metadata)),
         frozenset(flag.name for flag in av.stream.Disposition if flag.name and flag & stream.disposition),
         stream.time_base,

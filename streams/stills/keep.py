@@ -128,7 +128,8 @@ def _jpeg_segments(data: bytes) -> tuple[list[bytes], int]:
             at += 1
             continue
         length = struct.unpack(">H", data[at + 2 : at + 4])[0]
-        segments.append(data[at : at + 2 + length])
+        if 2 <= length <= len(data) - at - 2:  # a length that lies would spoil all that is put behind it
+            segments.append(data[at : at + 2 + length])
         at += 2 + length
     return segments, at
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Names of files are put in after ffmpeg-python has done its part: it cannot hash bytes that are not UTF-8.
 _PICTURES, _FILM, _TARGET = "pipe:0", "the film", "the target"
+# Beyond any number of streams: of a damaged film ffmpeg may see more streams than we do.
+_NO_STREAM = "99999?"
 _IMPATIENT = {
     "h264": ("bframes=0:rc-lookahead=0:sync-lookahead=0:mbtree=0:sliced-threads=1",),
     "hevc": ("bframes=0:rc-lookahead=0:cutree=0:scenecut=0:frame-threads=1",),
@@ -74,7 +76,7 @@ def _inputs(plan: OutputPlan, info: FilmInfo) -> list[ffmpeg.nodes.FilterableStr
     film = ffmpeg.input(_FILM, **gate_options(), **_span(plan, info))
     chosen = [pictures["v:0"] if one.way == "pictures" else film[str(one.stream.index)] for one in streams]
     # A stream that is not there, optional: it brings the film in for its tags even if no stream of it is copied.
-    return [*chosen, film[f"{len(info.streams)}?"]]
+    return [*chosen, film[_NO_STREAM]]
 
 
 def _has_film(plan: OutputPlan, info: FilmInfo) -> bool:
@@ -92,7 +94,13 @@ def _span(plan: OutputPlan, info: FilmInfo) -> dict[str, str]:
     if info.cut is None:
         return {"itsoffset": _seconds(moved)} if moved else {}
     begin = info.cut.origin + info.cut.start
-    return {"itsoffset": _seconds(moved - begin), "ss": _seconds(begin), "seek_timestamp": "1"}
+    return {"itsoffset": _seconds(moved - _zero(info)), "ss": _seconds(begin), "seek_timestamp": "1"}
+
+
+def _zero(info: FilmInfo) -> Fraction:
+    """Return where the pictures of a cut film count from: the last tick of their clock before the cut."""
+    assert info.cut is not None
+    return (info.cut.origin + info.cut.start) // info.time_base * info.time_base
 
 
 def _seconds(time: Fraction) -> str:
@@ -116,7 +124,9 @@ def _whole(plan: OutputPlan, info: FilmInfo) -> dict[str, str]:
         # Matroska would hold a second of film back to make one cluster of it.
         chosen |= {"flush_packets": "1", **({"cluster_time_limit": "1"} if plan.muxer == "matroska" else {})}
     if info.cut is not None and info.cut.stop is not None:
-        chosen["t"] = _seconds(info.cut.stop - info.cut.start)
+        # It ends all streams, but must not end the pictures, which were cut already: at their beat some come later.
+        slack = 1 / info.average_rate if _counts(plan) and info.average_rate else Fraction(0)
+        chosen["t"] = _seconds(info.cut.origin + info.cut.stop - _zero(info) + slack)
     if _has_film(plan, info):
         film = _film_number(plan)
         chosen |= {"map_metadata": film, "map_chapters": film if plan.manifest.chapters else "-1"}

@@ -8,13 +8,12 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 from uuid import UUID
 
-import av
 import av.error
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 
 from streams.errors import InputError, printable
-from streams.guard import gate_options
+from streams.guard import open_again
 from streams.side import messages
 
 TAG = "vidcolor"
@@ -64,7 +63,7 @@ def read_mark(path: Path) -> str | None:
     Raises InputError where the file cannot be read as a film.
     """
     try:
-        with av.open(f"file:{path}", options=gate_options(), metadata_errors="replace") as film:
+        with open_again(path) as film:
             return _in_tags(film) or _in_pictures(film) or _in_stuffing(path)
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise InputError(f"{printable(path)} cannot be read as a film") from error

@@ -12,13 +12,17 @@ from av.codec import Codec as AnyCodec
 from av.codec.codec import UnknownCodecError
 
 from streams.errors import printable
+from streams.reading.info import UNKNOWN
 from streams.writing.containers import Container
+from streams.writing.rehearsal import refused
 from streams.writing.tags import lost_tags
 
 if TYPE_CHECKING:
     from streams.reading.info import FilmInfo, StreamInfo
 
 _TEXTS = frozenset({"subrip", "ass", "ssa", "webvtt", "mov_text", "text", "ttml", "hdmv_text_subtitle"})
+# A stream whose codec nobody knows (a damaged head) is refused by every muxer, and with it the whole film.
+_CODED = frozenset({"video", "audio", "subtitle"})
 _COVER_TYPES = frozenset({"mjpeg", "png", "bmp"})
 
 Way = Literal["pictures", "copy", "text", "cover", "attach"]
@@ -84,8 +88,7 @@ def manifest(info: FilmInfo, container: Container, *, is_same: bool) -> Manifest
         return _alone(info, container)
     riders: list[Passenger] = []
     losses: list[str] = []
-    for stream in info.streams:
-        way = "pictures" if stream.index == info.main else _way(stream, container, is_same)
+    for stream, way in _ways(info, container, is_same):
         if way is not None:
             riders.append(Passenger(stream, way))
         if way is None and not _is_remade(stream, info, container):
@@ -95,6 +98,16 @@ def manifest(info: FilmInfo, container: Container, *, is_same: bool) -> Manifest
     chapters = container.chapters and bool(info.chapters)
     losses.extend(_lost_parts(info, container, is_same=is_same))
     return Manifest(tuple(riders), True, chapters, tuple(losses))
+
+
+def _ways(info: FilmInfo, container: Container, is_same: bool) -> Iterator[tuple[StreamInfo, Way | None]]:
+    """Say how each stream gets into the output; None for those that do not."""
+    ways: list[tuple[StreamInfo, Way | None]] = [
+        (one, "pictures" if one.index == info.main else _way(one, container, is_same)) for one in info.streams
+    ]
+    copied = [one.index for one, way in ways if way == "copy" and one.kind != "attachment"]
+    damaged = refused(info.path, copied, container.muxer) if info.path else frozenset()
+    yield from ((one, None if one.index in damaged else way) for one, way in ways)
 
 
 def _has_more(info: FilmInfo) -> bool:
@@ -119,6 +132,8 @@ def _alone(info: FilmInfo, container: Container) -> Manifest:
 
 def _way(stream: StreamInfo, container: Container, is_same: bool) -> Way | None:
     codec = canonical(stream.codec)
+    if codec == UNKNOWN and stream.kind in _CODED:
+        return None
     if stream.is_cover:
         return _cover_way(codec, container)
     if stream.kind == "attachment":
