@@ -45,6 +45,8 @@ _PLAYLISTS = (
     (re.compile(rb"RTSPtext", re.I), "a playlist"),
 )
 _TEXT_ENOUGH = 32
+# Brands of ISO files that hold one picture (ISO/IEC 23008-12, annex B; AVIF, section 6); their moving kin are films.
+_PICTURE_BRANDS = {b"avif": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF"}
 
 
 def gate_options() -> dict[str, str]:
@@ -73,6 +75,9 @@ def check_head(inlet: Inlet) -> None:
             raise InputError(f"{inlet.name} is {kind}, which only names other files: give the film itself")
     if head.startswith(b"YUV4MPEG2 "):
         _check_y4m(inlet)
+    elif head[4:8] == b"ftyp" and head[8:12] in _PICTURE_BRANDS:
+        kind = _PICTURE_BRANDS[head[8:12]]
+        raise InputError(f"{inlet.name} is a picture stored as {kind}, which is not supported: save it as PNG first")
     elif _is_text(head):
         raise InputError(f"{inlet.name} is text, not a film")
     elif not any(head) and len(head) >= _TEXT_ENOUGH and not any(inlet.upto(1 << 12)):

@@ -75,6 +75,7 @@ def test_the_gate_names_no_playlist_and_no_network() -> None:
         (b"This is not a film.\n" * 50, "is text"),
         (bytes(30000), "only zeros"),
         (b"YUV4MPEG2 W96 H72 F25:1 Ip A1:1 C420jpeg\n", "no pictures"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500), "stored as HEIC"),
         (b"\x00\x01\x02\x03noise" * 999, "not a film|kind that is not opened"),
     ],
 )

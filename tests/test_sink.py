@@ -537,6 +537,20 @@ def test_the_mark_replaces_an_older_one_and_no_tag_of_the_film(tmp_path: Path, m
         source = tmp_path / name
 
 
+def test_tags_of_an_avi_come_out_again_or_are_named(tmp_path: Path, make_film: MakeFilm) -> None:
+    tags = ["-metadata", "album=Reels", "-metadata", "IENG=Someone", "-metadata", "title=T"]
+    ffmpeg("-i", make_film(), "-c", "copy", *tags, tmp_path / "a.avi")
+    rewrite(tmp_path / "a.avi", tmp_path / "b.avi")
+    with av.open(str(tmp_path / "a.avi")) as one, av.open(str(tmp_path / "b.avi")) as two:
+        assert {name: two.metadata.get(name) for name in ("product", "IENG", "title")} == {
+            name: one.metadata[name] for name in ("product", "IENG", "title")
+        }
+    with VideoSource(tmp_path / "a.avi") as film:
+        info = replace(film.info, tags={**film.info.tags, "creation_time": "2001"})
+        warnings = plan_output(info, tmp_path / "c.avi", EncodeOptions()).warnings
+    assert [text for text in warnings if "creation_time" in text] == list(warnings)
+
+
 def test_tags_come_through_a_pipe_too(tmp_path: Path, make_film: MakeFilm) -> None:
     ffmpeg("-i", make_film(), "-c", "copy", "-metadata", "title=Reel", "-metadata", "scanner=S", tmp_path / "a.mkv")
     with VideoSource(tmp_path / "a.mkv") as film:

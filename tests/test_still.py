@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -17,6 +18,7 @@ from reels import textures
 from streams.errors import InputError, OutputError
 from streams.formats import ColorTags, PictureFormat, luma_weights
 from streams.still import Still, encode_still, read_still, read_still_mark, write_still
+from streams.stills.deep import _summed
 from streams.stills.paint import _in_cube, paint
 
 RNG = np.random.default_rng(9)
@@ -117,6 +119,57 @@ def test_sixteen_bits_stay_sixteen_bits(tmp_path: Path, name: str) -> None:
     if channels == 4:
         np.testing.assert_array_equal(result[:, :, 3], deep[:, :, 3])
     assert read_still_mark(tmp_path / f"out-{name}") == MARK
+
+
+def tiff_of(pixels: NDArray[Any], order: str, tile: int, *, separate: bool) -> bytes:
+    """An uncompressed RGB TIFF in strips of the whole picture or in tiles, its planes apart or not."""
+    height, width, count = pixels.shape
+    step = tile or max(height, width)
+    planes = [pixels[:, :, n : n + 1] for n in range(count)] if separate else [pixels]
+    blocks = []
+    for plane in planes:
+        for top in range(0, height, step):
+            for left in range(0, width, step):
+                part = plane[top : top + step, left : left + step]
+                room = [(0, step - part.shape[0]), (0, step - part.shape[1]), (0, 0)] if tile else [(0, 0)] * 3
+                blocks.append(np.pad(part, room).astype(f"{order}u2").tobytes())
+    places = [8 + sum(map(len, blocks[:n])) for n in range(len(blocks))]
+    lengths = [len(block) for block in blocks]
+    storage = (
+        {322: [tile], 323: [tile], 324: places, 325: lengths} if tile else {273: places, 278: [height], 279: lengths}
+    )
+    fields = {256: [width], 257: [height], 258: [16] * count, 259: [1], 262: [2], 277: [count]}
+    fields |= {284: [1 + separate], **storage}
+    begin = 8 + sum(lengths)
+    after, entries, lists = begin + 6 + 12 * len(fields), b"", b""
+    for tag, values in sorted(fields.items()):
+        packed = struct.pack(f"{order}{len(values)}I", *values)
+        entries += struct.pack(f"{order}HHI", tag, 4, len(values))
+        entries += packed if len(values) == 1 else struct.pack(f"{order}I", after + len(lists))
+        lists += packed if len(values) > 1 else b""
+    head = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, begin)
+    return head + b"".join(blocks) + struct.pack(f"{order}H", len(fields)) + entries + bytes(4) + lists
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(("tile", "separate"), [(0, False), (0, True), (32, False), (32, True)])
+def test_deep_colour_is_read_however_a_tiff_lays_it(order: str, tile: int, separate: bool) -> None:
+    pixels = RNG.integers(0, 65536, (61, 83, 3))
+    page = read_still(tiff_of(pixels, order, tile, separate=separate)).pages[0]
+    assert page.light is not None
+    # Half a step of the float32 that luma of 16 bits is calculated in.
+    assert np.abs(page.light - luma_of_pixels(pixels)).max() < 0.01
+
+
+def test_differences_of_deep_pixels_are_summed_from_the_edge_of_each_tile() -> None:
+    pixels = RNG.integers(0, 65536, (61, 83, 3)).astype(np.uint16)
+    steps = pixels.copy()  # as TIFF calls for in each tile
+    for left in range(0, 83, 32):
+        steps[:, left + 1 : left + 32] -= pixels[:, left : min(83, left + 32) - 1]
+    tags = {317: 2, 322: 32, 324: ()}
+    np.testing.assert_array_equal(_summed(steps, tags), pixels)
+    steps[:, 1:] = pixels[:, 1:] - pixels[:, :-1]
+    np.testing.assert_array_equal(_summed(steps, {317: 2}), pixels)
 
 
 @pytest.mark.parametrize("name", ["film.jpg", "film.webp"])

@@ -27,6 +27,7 @@ from streams.formats import ColorTags, PictureFormat, luma_weights
 from streams.guard import MAX_SAMPLES, check_size
 from streams.inlet import Inlet
 from streams.reading.info import FilmInfo, StreamInfo
+from streams.stills.deep import deep_samples
 from streams.stills.picture import FileType, Page, Still
 
 # Everything Pillow is known to raise for broken files, and its bomb errors.
@@ -165,7 +166,7 @@ def _pages(image: Image.Image, data: bytes, name: str) -> Iterator[NDArray[Any]]
             with _own_cap():
                 image.seek(number)
             check_size(*image.size, name)
-            samples = _samples(image, data, number, name)
+            samples = _samples(image, data, name)
         except (*PILLOW_FAILS, av.error.FFmpegError) as error:
             page = f"page {number + 1} of {name}" if count > 1 else name
             raise InputError(f"{page} is broken or cut short") from error
@@ -179,9 +180,9 @@ def _count_pages(image: Image.Image, name: str) -> int:
         raise InputError(f"{name} is broken or cut short") from error
 
 
-def _samples(image: Image.Image, data: bytes, number: int, name: str) -> NDArray[Any]:
+def _samples(image: Image.Image, data: bytes, name: str) -> NDArray[Any]:
     if _is_deep_color(image, data):
-        return _decoded_deep("png" if image.format == "PNG" else "tiff", data, number)
+        return deep_samples(image, data, name) if image.format == "TIFF" else _decoded_deep(data)
     if image.mode.startswith("I;16"):
         is_inverted = _is_white_zero(image)
         grey = np.asarray(_unturned(image)).astype(np.uint16)
@@ -229,11 +230,11 @@ def _is_deep_color(image: Image.Image, data: bytes) -> bool:
     return False
 
 
-def _decoded_deep(codec: str, data: bytes, number: int) -> NDArray[Any]:
-    """Decode a 16-bit picture with FFmpeg's decoder."""
-    context = CodecContext.create(codec, "r")
+def _decoded_deep(data: bytes) -> NDArray[Any]:
+    """Decode a PNG of 16 bits with FFmpeg's decoder."""
+    context = CodecContext.create("png", "r")
     assert isinstance(context, VideoCodecContext)
-    context.options = {"max_pixels": str(MAX_SAMPLES)} | ({"page": str(number + 1)} if codec == "tiff" else {})
+    context.options = {"max_pixels": str(MAX_SAMPLES)}
     frames = context.decode(Packet(data)) or context.decode(None)
     frame = frames[0]
     name = frame.format.name.removesuffix("be").removesuffix("le")

@@ -268,6 +268,10 @@ def _repeated(plan: OutputPlan, info: FilmInfo) -> Iterator[str]:
     at = plan.manifest.main
     for name in statistics(info):
         yield from (f"-metadata:s:{at}", f"{name}=")
+    for name, value in film_tags(info).items():
+        if plan.container.marks == "info" and name.lower() == "product":
+            # FFmpeg reads the chunk of albums by this name, and writes it by its own only.
+            yield from ("-metadata", f"IPRD={value}")
     if plan.manifest.carries:
         ours = marks.free_chunk(info.tags) if plan.container.marks == "info" else marks.TAG
         for name in older_marks(info):

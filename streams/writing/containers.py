@@ -53,7 +53,11 @@ def _set(names: str) -> frozenset[str]:
 
 _ANY = _set("*")
 _FILM = _set("title artist comment date genre copyright")
-_RIFF_INFO = _FILM | _set("album language track encoded_by timecode software")
+# FFmpeg reads more chunks of RIFF INFO than it writes; these it takes by the names of the chunks as well.
+_RIFF_CHUNKS = _set("iarl icms icrp idim idpi ieng ikey ilgt imed iplt isbj ishp isrc isrf") | {
+    f"ias{number}" for number in range(1, 10)
+}
+_RIFF_INFO = _FILM | _RIFF_CHUNKS | _set("album product language track encoded_by timecode software")
 _PCM = _set("pcm_s16le pcm_s16be pcm_s24le pcm_s24be pcm_s32le pcm_s32be pcm_f32le pcm_f32be pcm_f64le pcm_f64be")
 _MP4_AUDIO = _set("aac mp3 mp2 mp1 ac3 eac3 ac4 dts opus vorbis flac alac truehd mp4als qcelp evrc") | _PCM
 _MP4_VIDEO = _set("h264 hevc vvc evc av1 vp8 vp9 mpeg4 mpeg2video mpeg1video mjpeg png jpeg2000 vc1 dirac")

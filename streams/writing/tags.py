@@ -58,6 +58,6 @@ def lost_tags(info: FilmInfo, container: Container, *, is_same: bool) -> list[st
     if container.marks == "atom":
         held = boxed_tags(info).keys() | {name for name in names if name.lower() in ITUNES_TAGS}
         return sorted(names - held)
-    if container.tags is None or is_same:
+    if container.tags is None or (is_same and container.marks != "info"):
         return []
     return sorted(name for name in names if name.lower() not in container.tags)
