@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,22 @@ from PIL import Image
 from torch import Tensor
 
 from streams.errors import InputError, UsageError
+from vidcolor import stock
 from vidcolor.colorizer import Colorizer, Spec, State
-from vidcolor.evaluate import bins, command, lab, options, paint, report, samples
+from vidcolor.evaluate import (
+    bins,
+    columns,
+    command,
+    curve,
+    drift,
+    lab,
+    options,
+    paint,
+    report,
+    samples,
+    sections,
+    sheet,
+)
 from vidcolor.evaluate.paint import Setting
 
 MakeFilm = Callable[..., Path]
@@ -151,7 +166,7 @@ def test_a_point_is_named_by_temperature_and_scale() -> None:
 
 def test_the_scale_multiplies_the_colours() -> None:
     points = [Setting(40.0), Setting(40.0, 0.5)]
-    whole, half = report.paint_points(Counting(), "n", film(1), points).values()
+    whole, half = (way(film(1)) for way in report.network_ways(Counting(), "n", film(1), points).values())
     lengths = [float(lab.lab_from_rgb(rgb)[..., 2].mean()) for rgb in (whole, half)]
     assert lengths == pytest.approx([40, 20], abs=0.5)
 
@@ -165,8 +180,8 @@ def test_a_cut_that_is_missed_leaks_and_one_that_is_found_does_not() -> None:
 
 def test_clips_are_measured_beside_grey_and_truth() -> None:
     pytest.importorskip("cv2")
-    rows = report.clip_rows([film(10)], bins.read_table(), lambda s: report.steady_pair(Counting(), "n", s, Setting()))
-    assert list(rows) == ["grey", "truth", "n, recurrent", "n, frame by frame"]
+    rows = report.clip_rows([film(10)], bins.read_table(), lambda s: report.steady_ways(Counting(), "n", s, Setting()))
+    assert list(rows) == ["n, recurrent", "n, frame by frame", "truth"]
     assert rows["truth"]["cdc_minus_truth"] == 0
     # a* rises by one a frame when memory is carried, and not at all when it is not
     assert rows["n, recurrent"]["e_ab"] == pytest.approx(1, abs=0.05)
@@ -175,8 +190,8 @@ def test_clips_are_measured_beside_grey_and_truth() -> None:
 
 
 def test_the_table_sets_gains_against_grey() -> None:
-    columns = (report.Column("score", "s"), report.Column("gain", "s", gain=True), report.Column("m", "x", factor=1e3))
-    text = report.markdown({"grey": {"s": 1.0, "x": 0.002}, "mine": {"s": 3.5}}, columns, "rows")
+    shown = (columns.Column("score", "s"), columns.Column("gain", "s", gain=True), columns.Column("m", "x", factor=1e3))
+    text = columns.markdown({"grey": {"s": 1.0, "x": 0.002}, "mine": {"s": 3.5}}, shown, "rows")
     assert text.splitlines()[2:] == ["| grey | 1.00 | +0.0 | 2.00 |", "| mine | 3.50 | +2.5 |  |"]
 
 
@@ -188,7 +203,7 @@ def test_points_are_read_as_pairs() -> None:
 
 def test_nothing_to_measure_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main([]) == UsageError.exit_code
-    assert "--pictures or --clips" in capsys.readouterr().err
+    assert "nothing to measure" in capsys.readouterr().err
 
 
 def test_figures_are_written_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -196,12 +211,26 @@ def test_figures_are_written_as_json(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert command.main(["--pictures", str(tmp_path), "--plain", "--json", str(tmp_path / "out.json")]) == 0
     told = json.loads((tmp_path / "out.json").read_text())
     assert told["pictures"]["truth"]["auc_raw"] == 100
-    assert told["model"] is None
+    assert told["models"] == []
     assert "| mean ab by lightness |" in capsys.readouterr().out
 
 
 def test_the_arithmetic_of_the_figures_needs_no_torch() -> None:
-    rooms = ("lab", "size", "bins", "stills", "motion", "flow", "landcover", "samples", "tally", "options")
+    rooms = (
+        "lab",
+        "size",
+        "bins",
+        "stills",
+        "motion",
+        "flow",
+        "landcover",
+        "samples",
+        "tally",
+        "options",
+        "columns",
+        "book",
+        "sheet",
+    )
     code = f"import sys; from vidcolor.evaluate import {', '.join(rooms)}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -214,4 +243,144 @@ def test_the_layouts_of_many_pictures_are_compared(monkeypatch: pytest.MonkeyPat
     # roots of covariances that hold zeros lose half the digits; grey lies hundreds away
     assert rows["truth"]["frechet"] == pytest.approx(0, abs=0.05)
     assert rows["grey"]["frechet"] > 100
-    assert "Frechet" in report.markdown(rows, report.STILL_COLUMNS, "")
+    assert "Frechet" in columns.markdown(rows, columns.STILL_COLUMNS, "")
+
+
+def test_the_cheap_way_keeps_luma_and_pays_with_vivid_colours() -> None:
+    sample = still((20, 30, 220))
+    cheap, ceiling = paint.cheap_of(sample), paint.ceiling_of(sample)
+    for painted in (cheap, ceiling):
+        # what leaves the cube is clipped, and shifts luma by a code value or two at most
+        assert lab.luma(painted, sample.matrix) == pytest.approx(sample.grey, abs=2 / 255)
+    errors = [
+        lab.chroma(lab.lab_from_rgb(p - 0)[..., 1:] - lab.lab_from_rgb(sample.truth)[..., 1:]).mean()
+        for p in (cheap, ceiling)
+    ]
+    assert errors[0] > 2 * errors[1]
+
+
+def test_bleeding_is_the_truths_concentration_less_ones_own() -> None:
+    """A colour that ends where the light ends has none; the same colour spread over the edge has some."""
+    picture = np.zeros((40, 60, 3), np.uint8)
+    picture[:, :30], picture[:, 30:] = (250, 140, 120), (20, 60, 120)
+    sharp = replace(samples.picture_sample("edge", picture), fine=samples.picture_sample("edge", picture, 512))
+
+    def spread(sample: samples.Sample) -> np.ndarray:
+        return paint.paint(lab.lab_from_rgb(sample.truth)[:, ::4, ::4, 1:], sample)
+
+    rows = report.picture_rows([sharp], bins.read_table(), lambda sample: {"spread": spread})
+    assert rows["truth"]["bleeding"] == 0
+    assert rows["truth"]["concentration"] > 0.9
+    assert rows["truth's ab on the grey"]["bleeding"] == pytest.approx(0, abs=0.02)
+    assert rows["spread"]["bleeding"] > 0.1
+    assert "bleeding" not in rows["grey"]
+
+
+def test_a_stock_turns_colours_into_its_own_greys() -> None:
+    red = np.zeros((4, 4, 3), np.uint8)
+    red[:] = (220, 10, 10)
+    by_stock = [float(samples.picture_sample("r", red, stock=stock.mean_shares(k)).luma.mean()) for k in stock.STOCKS]
+    assert by_stock == sorted(by_stock)
+    white = np.full((4, 4, 3), 255, np.uint8)
+    assert samples.picture_sample("w", white, stock=stock.mean_shares("ortho")).luma.min() == 1
+
+
+def test_what_is_told_reaches_the_network() -> None:
+    class Told(Counting):
+        def forward(self, light: Tensor, state: State, condition: Tensor | None = None) -> tuple[Tensor, State]:
+            ab, state = super().forward(light, state)
+            return ab + (0 if condition is None else 100 * condition[0]), state
+
+    told = [paint.predict(Told(), film(1), Setting(told=shares))[0, 0, 0, 0] for shares in (None, (0.5, 0.25, 0.25))]
+    assert told == [0, 50]
+
+
+def test_a_curve_rises_in_colourfulness_with_scale() -> None:
+    class Warm(Counting):
+        def forward(self, light: Tensor, state: State, condition: Tensor | None = None) -> tuple[Tensor, State]:
+            ab = torch.full((len(light), 2, light.shape[2] // 2, light.shape[3] // 2), 30.0)
+            ab[..., : ab.shape[-1] // 2] = -10
+            return ab * self.one, state
+
+    found = curve.curve(Warm(), [still()], bins.read_table())
+    line = [found[0.38, scale]["cf_ratio"] for scale in curve.SCALES]
+    assert line == sorted(line)
+    assert line[0] > 0
+    pytest.importorskip("matplotlib")
+
+
+def test_the_curves_grey_errs_as_much_as_grey() -> None:
+    class Grey(Counting):
+        def forward(self, light: Tensor, state: State, condition: Tensor | None = None) -> tuple[Tensor, State]:
+            return torch.zeros(len(light), 2, light.shape[2] // 2, light.shape[3] // 2) * self.one, state
+
+    figures = curve.curve(Grey(), [still()], bins.read_table())[1.0, 1.0]
+    assert figures["error_ratio"] == pytest.approx(1, abs=1e-3)
+    assert [figures[f"gain_{name}"] for name in ("half", "zero", "raw")] == pytest.approx([0, 0, 0], abs=1e-3)
+
+
+def test_drift_is_how_far_colours_have_wandered() -> None:
+    class Slow(Counting):
+        def forward(self, light: Tensor, state: State, condition: Tensor | None = None) -> tuple[Tensor, State]:
+            ab, state = super().forward(light, state)
+            return ab / 100, state
+
+    figures = drift.drift(Slow(), [still()], 60)
+    assert figures["drift"] == pytest.approx(0.48, abs=1e-3)  # from frames 0..11 to frames 48..59, a hundredth each
+    assert figures["drift_most"] == figures["drift"]
+    assert figures["frames"] == 60
+
+
+def test_a_contact_sheet_shows_the_worst_first(tmp_path: Path) -> None:
+    shown = sheet.Sheet(["grey", "ours", "truth"])
+    for shade in (0.1, 0.9):
+        one = replace(still(), name=f"picture {shade}")
+        shown.show(
+            one,
+            {
+                "grey": paint.grey_of(one),
+                "ours": shade * paint.grey_of(one) + (1 - shade) * one.truth,
+                "truth": one.truth,
+            },
+        )
+    assert [name for _, name, _ in sorted(shown.strips, key=lambda strip: -strip[0])] == ["picture 0.9", "picture 0.1"]
+    assert shown.write(tmp_path / "sheet.png", 24, worst=1) == tmp_path / "sheet.png"
+    with Image.open(tmp_path / "sheet.png") as drawn:
+        assert drawn.width >= 2 * 3 * 32
+    assert sheet.Sheet(["grey"]).write(tmp_path / "none.png", 5) is None
+
+
+def test_a_whole_report_lies_in_one_folder(
+    tmp_path: Path, make_film: MakeFilm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("cv2")
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr(command, "_load", lambda args, model: sections.Found(Counting(), model, "0" * 64))
+    for folder in ("pictures", "clips", "archival", "photos"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+        if folder in ("pictures", "photos"):
+            Image.fromarray((still().truth[0] * 255).astype(np.uint8)).save(tmp_path / "data" / folder / "one.png")
+        else:
+            make_film("clip.mkv", frames=6).rename(tmp_path / "data" / folder / "clip.mkv")
+    out = tmp_path / "report"
+    words = f"one two --data {tmp_path / 'data'} --out {out} --curve 1 --stocks 1 --drift 24 --frames 6 --points 0.5:1"
+    assert command.main(words.split()) == 0
+    assert {path.name for path in out.iterdir()} == {
+        *("report.md", "report.json", "curve.png"),
+        *("pictures.png", "clips.png", "archival.png", "photos.png"),
+    }
+    told = json.loads((out / "report.json").read_text())
+    assert {
+        "pictures",
+        "curve",
+        "film stock ortho",
+        "clips",
+        "photos",
+        "drift",
+        "archival, one, T 0.5, recurrent",
+    } <= told.keys()
+    assert {"one, T 0.5", "two, T 0.5", "sepia", "truth's ab at the grey's L"} <= told["pictures"].keys()
+    assert {"one, T 0.5, frame by frame", "sepia", "mean ab by lightness"} <= told["clips"].keys()
+    assert told["drift"]["two"]["frames"] == 24
+    assert [one["name"] for one in told["models"]] == ["one", "two"]
+    assert "![curve](curve.png)" in (out / "report.md").read_text()

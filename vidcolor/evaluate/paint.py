@@ -12,10 +12,11 @@ import torch
 from vidcolor.color import chroma_from_rgb, rgb_at_luma
 from vidcolor.colorizer import Colorizer, network_size
 from vidcolor.evaluate.bins import AbTable
-from vidcolor.evaluate.lab import Floats, lab_from_rgb, lightness, rgb_from_lab, rgb_from_luma_chroma
+from vidcolor.evaluate.lab import LUMA, Floats, lab_from_rgb, lightness, luma, rgb_from_lab, rgb_from_luma_chroma
 from vidcolor.evaluate.motion import shots
 from vidcolor.evaluate.samples import Sample
 from vidcolor.evaluate.size import resize
+from vidcolor.stock import Shares
 
 SEPIA = (6.0, 18.0)
 _BATCH = 8
@@ -30,12 +31,14 @@ class Setting:
         scale: factor on its ab.
         recurrent: carry the memory from frame to frame; else every frame stands alone.
         side: long side that the network sees; None for the one it was trained on.
+        told: what the network is told of the film stock.
     """
 
     temperature: float | None = None
     scale: float = 1.0
     recurrent: bool = True
     side: int | None = None
+    told: Shares | None = None
 
 
 @contextmanager
@@ -65,27 +68,27 @@ def predict(network: Colorizer, sample: Sample, setting: Setting, cuts: Sequence
         (T, h, w, 2) ab at the network's own output size.
     """
     size = network_size(sample.luma.shape[1:], setting.side or network.spec.side, network.spec.stride)
-    light = _light(sample.luma, size)
+    light = light_of(sample.luma, size)
     known = sample.cuts if cuts is None else cuts
     runs = shots(len(light), known if setting.recurrent else range(len(light)))
     with torch.inference_mode(), at_temperature(network, setting.temperature):
-        parts = [part for run in runs for part in _colour_shot(network, light[run.start : run.stop])]
+        parts = [part for run in runs for part in _colour_shot(network, light[run.start : run.stop], setting.told)]
     return np.concatenate(parts)
 
 
-def _light(luma: Floats, size: tuple[int, int]) -> torch.Tensor:
-    """(T, H, W) luma to (T, 1, h, w) L*/100."""
+def light_of(luma: Floats, size: tuple[int, int]) -> torch.Tensor:
+    """What a network sees: (T, H, W) luma in 0..1 to (T, 1, h, w) L*/100."""
     height, width = luma.shape[1:]
     # a picture under network size is enlarged, and bicubic overshoots
     small = np.clip(resize(luma, size), 0, 1) if size != (height, width) else luma
     return torch.from_numpy((lightness(small.astype(np.float32)) / 100).clip(0, 1))[:, None]
 
 
-def _colour_shot(network: Colorizer, light: torch.Tensor) -> Iterator[Floats]:
+def _colour_shot(network: Colorizer, light: torch.Tensor, told: Shares | None) -> Iterator[Floats]:
     own = next(network.parameters())
-    state = network.start()
+    state, known = network.start(), () if told is None else (torch.tensor(told).to(own),)
     for first in range(0, len(light), _BATCH):
-        ab, state = network(light[first : first + _BATCH].to(own), state)
+        ab, state = network(light[first : first + _BATCH].to(own), state, *known)
         yield np.moveaxis(ab.float().cpu().numpy(), 1, -1)
 
 
@@ -95,16 +98,16 @@ def paint(ab: Floats, sample: Sample) -> Floats:
     As the product does it: at the colours' own size they become Cb and Cr at the luma that they stand in, and only
     those are enlarged. What then leaves the RGB cube is clipped, as a player would.
     """
-    luma = resize(sample.luma, ab.shape[1:3])
-    small = np.stack([_chroma(*pair, sample.matrix) for pair in zip(ab, luma, strict=True)])
+    light = resize(sample.luma, ab.shape[1:3])
+    small = np.stack([_chroma(*pair, sample.matrix) for pair in zip(ab, light, strict=True)])
     planes = resize(small, sample.grey.shape[1:])
     return rgb_from_luma_chroma(np.stack((sample.grey, planes[:, 0], planes[:, 1]), -1), sample.matrix)
 
 
-def _chroma(ab: Floats, luma: Floats, matrix: str) -> Floats:
+def _chroma(ab: Floats, grey: Floats, matrix: str) -> Floats:
     """Cb and Cr (2, h, w) of ab (h, w, 2) at a luma (h, w)."""
     colours = torch.from_numpy(np.ascontiguousarray(np.moveaxis(ab, -1, 0), np.float32))
-    light = torch.from_numpy(np.clip(luma, 0, 1).astype(np.float32))[None]
+    light = torch.from_numpy(np.clip(grey, 0, 1).astype(np.float32))[None]
     return chroma_from_rgb(rgb_at_luma(colours, light, matrix), matrix).numpy()
 
 
@@ -127,3 +130,16 @@ def mean_of(sample: Sample, table: AbTable) -> Floats:
 def ceiling_of(sample: Sample) -> Floats:
     """The truth's ab laid over the grey: what a perfect network would reach; RGB (T, h, w, 3)."""
     return paint(lab_from_rgb(sample.truth)[..., 1:], sample)
+
+
+def cheap_of(sample: Sample) -> Floats:
+    """The truth's ab at the grey's own lightness, then at its luma: tones stay, but vivid blues and reds lose colour.
+
+    What a product pays that does not solve for the luma; RGB (T, h, w, 3).
+    """
+    ab = lab_from_rgb(sample.truth)[..., 1:]
+    rgb = rgb_from_lab(np.concatenate((lightness(sample.grey)[..., None], ab), -1))
+    red, _, blue = LUMA[sample.matrix]
+    light = luma(rgb, sample.matrix)
+    cb, cr = (rgb[..., 2] - light) / (2 * (1 - blue)), (rgb[..., 0] - light) / (2 * (1 - red))
+    return rgb_from_luma_chroma(np.stack((sample.grey, cb, cr), -1), sample.matrix)

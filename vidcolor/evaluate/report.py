@@ -1,9 +1,10 @@
-"""The report: a network's colours beside grey, plain ways and the truth, as tables for people and JSON for machines."""
+"""Rows of figures: a network's colours beside grey, plain ways and the truth, over sets of pictures and clips."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -11,9 +12,10 @@ from vidcolor.colorizer import Colorizer
 from vidcolor.evaluate import motion, paint
 from vidcolor.evaluate.bins import AbTable
 from vidcolor.evaluate.flow import dis_flow
-from vidcolor.evaluate.lab import Floats
+from vidcolor.evaluate.lab import Floats, lab_from_rgb, lightness
 from vidcolor.evaluate.paint import Setting
 from vidcolor.evaluate.samples import Sample
+from vidcolor.evaluate.stills import edge_colour
 from vidcolor.evaluate.tally import (
     ClipTally,
     Figures,
@@ -26,56 +28,12 @@ from vidcolor.evaluate.tally import (
 )
 
 Rows = dict[str, Figures]
+Way = Callable[[Sample], Floats]
+"""A way to colour: from a sample, or the same one at another size, to RGB (T, h, w, 3)."""
+Ways = dict[str, Way]
 CutFinder = Callable[[Floats], Sequence[int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a table: heading, name of the figure, decimals; ``gain`` sets it against the grey row."""
-
-    heading: str
-    name: str
-    digits: int = 2
-    gain: bool = False
-    factor: float = 1.0
-
-
-STILL_COLUMNS = (
-    Column("AuC reb (0.5)", "auc_rebalanced_half"),
-    Column("gain", "auc_rebalanced_half", gain=True),
-    Column("AuC reb (0)", "auc_rebalanced_zero"),
-    Column("gain", "auc_rebalanced_zero", gain=True),
-    Column("AuC raw", "auc_raw"),
-    Column("gain", "auc_raw", gain=True),
-    Column("ab err", "ab_error"),
-    Column("CF ratio", "cf_ratio"),
-    Column("dCF", "dcf"),
-    Column("chroma ratio", "chroma_ratio"),
-    Column("PSNR-L", "psnr_l"),
-    Column("luma dB", "luma_psnr", 1),
-    Column("dark", "neutral_dark"),
-    Column("light", "neutral_light"),
-    Column("bars", "neutral_bars"),
-    Column("sat dist", "saturation_distance"),
-    Column("hue bits", "hue_entropy"),
-    Column("Frechet", "frechet", 0),
-)
-CLIP_COLUMNS = (
-    Column("E_ab", "e_ab"),
-    Column("E_rel", "e_rel", 3),
-    Column("CDC - truth's, e-3", "cdc_minus_truth", factor=1e3),
-    Column("jitter", "jitter"),
-    Column("flicker", "flicker", 3),
-    Column("E_ab_8", "e_ab_8"),
-    Column("E_ab_24", "e_ab_24"),
-    Column("drift - truth's", "drift_minus_truth"),
-    Column("CF ratio", "cf_ratio"),
-    Column("AuC reb (0.5)", "auc_rebalanced_half"),
-    Column("ab err", "ab_error"),
-    Column("dark", "neutral_dark"),
-    Column("light", "neutral_light"),
-    Column("luma dB", "luma_psnr", 1),
-)
+Show = Callable[[Sample, Mapping[str, Floats]], None]
+"""Is shown each sample with all its colourings."""
 
 
 def named(name: str, setting: Setting) -> str:
@@ -84,34 +42,50 @@ def named(name: str, setting: Setting) -> str:
     return f"{name}{warmth}" + ("" if setting.scale == 1 else f", k {setting.scale:g}")
 
 
-def paint_points(network: Colorizer, name: str, sample: Sample, settings: Sequence[Setting]) -> dict[str, Floats]:
-    """RGB of a sample by row name; the network runs once a temperature."""
+def network_ways(network: Colorizer, name: str, sample: Sample, settings: Sequence[Setting]) -> Ways:
+    """A network's colours for a sample by row name; it runs once a temperature."""
     predicted: dict[float | None, Floats] = {}
     for setting in settings:
         if setting.temperature not in predicted:
             predicted[setting.temperature] = paint.predict(network, sample, setting)
-    return {named(name, s): paint.paint(predicted[s.temperature] * s.scale, sample) for s in settings}
+    return {named(name, s): partial(paint.paint, predicted[s.temperature] * s.scale) for s in settings}
 
 
-def plain_rows(sample: Sample, table: AbTable) -> dict[str, Floats]:
-    """RGB of a sample, coloured without a network."""
+def plain_ways(table: AbTable) -> Ways:
+    """What needs no network: the floors and the ceilings."""
     return {
-        "grey": paint.grey_of(sample),
-        "sepia": paint.sepia_of(sample),
-        "mean ab by lightness": paint.mean_of(sample, table),
-        "truth's ab on the grey": paint.ceiling_of(sample),
-        "truth": sample.truth,
+        "grey": paint.grey_of,
+        "sepia": paint.sepia_of,
+        "mean ab by lightness": partial(paint.mean_of, table=table),
+        "truth's ab on the grey": paint.ceiling_of,
+        "truth's ab at the grey's L": paint.cheap_of,
+        "truth": lambda sample: sample.truth,
     }
 
 
-def picture_rows(samples: Iterable[Sample], table: AbTable, colour: Callable[[Sample], dict[str, Floats]]) -> Rows:
-    """Figures of all rows over a set of pictures; ``colour`` gives the network's rows."""
+def picture_rows(
+    samples: Iterable[Sample],
+    table: AbTable,
+    ways: Callable[[Sample], Ways],
+    show: Show = lambda sample, colourings: None,
+) -> Rows:
+    """Figures of all rows over a set of pictures; ``ways`` gives the networks' rows."""
     tallies: dict[str, list[PictureTally]] = {}
     for sample in samples:
         (true,) = truth_of(sample, table)
-        for row, rgb in {**plain_rows(sample, table), **colour(sample)}.items():
-            tallies.setdefault(row, []).append(tally_picture(rgb[0], true))
+        shown = {}
+        for row, way in {**plain_ways(table), **ways(sample)}.items():
+            shown[row] = way(sample)
+            tally = replace(tally_picture(shown[row][0], true), edges=_edges(way, sample.fine))
+            tallies.setdefault(row, []).append(tally)
+        show(sample, shown)
     return {row: still_figures(some, tallies["truth"], table) for row, some in tallies.items()}
+
+
+def _edges(way: Way, fine: Sample | None) -> tuple[float, float]:
+    if fine is None:
+        return 0.0, 0.0
+    return edge_colour(lightness(fine.grey[0]), lab_from_rgb(way(fine)[0])[..., 1:])
 
 
 def truth_of(sample: Sample, table: AbTable) -> list[TruePicture]:
@@ -120,8 +94,13 @@ def truth_of(sample: Sample, table: AbTable) -> list[TruePicture]:
     return [TruePicture.of(rgb, grey, sample.matrix, table) for rgb, grey in frames]
 
 
-def clip_rows(samples: Iterable[Sample], table: AbTable, colour: Callable[[Sample], dict[str, Floats]]) -> Rows:
-    """Figures of all rows over a set of clips; ``colour`` gives the network's rows.
+def clip_rows(
+    samples: Iterable[Sample],
+    table: AbTable,
+    ways: Callable[[Sample], Ways],
+    show: Show = lambda sample, colourings: None,
+) -> Rows:
+    """Figures of all rows over a set of clips; ``ways`` gives all rows but the truth's.
 
     Raises:
         UsageError: OpenCV is not installed.
@@ -129,19 +108,20 @@ def clip_rows(samples: Iterable[Sample], table: AbTable, colour: Callable[[Sampl
     tallies: dict[str, list[ClipTally]] = {}
     flow = dis_flow()
     for sample in samples:
-        outputs = {"grey": paint.grey_of(sample), "truth": sample.truth, **colour(sample)}
+        outputs = {**{row: way(sample) for row, way in ways(sample).items()}, "truth": sample.truth}
         for row, tally in tally_clip(outputs, truth_of(sample, table), sample.cuts, flow).items():
             tallies.setdefault(row, []).append(tally)
+        show(sample, outputs)
     return {row: clip_figures(some, tallies["truth"], table) for row, some in tallies.items()}
 
 
-def steady_pair(network: Colorizer, name: str, sample: Sample, setting: Setting) -> dict[str, Floats]:
+def steady_ways(network: Colorizer, name: str, sample: Sample, setting: Setting) -> Ways:
     """A clip as the network colours it with its memory, and with the memory dropped at every frame."""
-    rows = {}
+    ways: Ways = {}
     for manner, recurrent in (("recurrent", True), ("frame by frame", False)):
         ab = paint.predict(network, sample, replace(setting, recurrent=recurrent))
-        rows[f"{named(name, setting)}, {manner}"] = paint.paint(ab * setting.scale, sample)
-    return rows
+        ways[f"{named(name, setting)}, {manner}"] = partial(paint.paint, ab * setting.scale)
+    return ways
 
 
 def cut_leaks(network: Colorizer, samples: Iterable[Sample], setting: Setting, find: CutFinder) -> Rows:
@@ -171,27 +151,3 @@ def cut_leaks(network: Colorizer, samples: Iterable[Sample], setting: Setting, f
 def _mean_leak(leaks: Sequence[Mapping[int, float]]) -> Figures:
     frames = sorted({k for one in leaks for k in one})
     return {f"leak_{k}": float(np.mean([one[k] for one in leaks if k in one])) for k in frames}
-
-
-def markdown(rows: Rows, columns: Sequence[Column], corner: str) -> str:
-    """A table with one line a row; gains are against the row "grey", figures that no row has get no column."""
-    columns = [column for column in columns if any(column.name in figures for figures in rows.values())]
-    lines = [[corner, *(column.heading for column in columns)], ["---"] + ["---:"] * len(columns)]
-    grey = rows.get("grey")
-    lines += [[name, *(_cell(column, figures, grey) for column in columns)] for name, figures in rows.items()]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _cell(column: Column, figures: Figures, grey: Figures | None) -> str:
-    value = figures.get(column.name)
-    if value is None:
-        return ""
-    if column.gain:
-        return f"{value - grey[column.name]:+.1f}" if grey else ""
-    return f"{value * column.factor:.{column.digits}f}"
-
-
-def leak_columns(rows: Rows) -> list[Column]:
-    """A column a frame after the cut."""
-    names = sorted({name for figures in rows.values() for name in figures}, key=lambda name: int(name.split("_")[1]))
-    return [Column(f"frame {name.split('_')[1]}", name, 3) for name in names]

@@ -6,7 +6,7 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,16 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from streams.errors import InputError, printable
-from vidcolor.evaluate.lab import Bytes, Floats, grey_from_rgb8, rgb_from_luma_chroma
+from vidcolor.evaluate.lab import (
+    Bytes,
+    Floats,
+    grey_from_rgb8,
+    linear_from_srgb,
+    rgb_from_luma_chroma,
+    srgb_from_linear,
+)
 from vidcolor.evaluate.size import evaluation_size, resize, resize_colour
+from vidcolor.stock import Shares
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -39,6 +47,7 @@ class Sample:
         truth: (T, h, w, 3) RGB in 0..1 at evaluation size.
         matrix: whose luma it is.
         cuts: first frames of shots but the first.
+        fine: the same at long side 512, for figures of edges; None where nobody asked for it.
     """
 
     name: str
@@ -47,6 +56,7 @@ class Sample:
     truth: Floats
     matrix: str
     cuts: tuple[int, ...] = ()
+    fine: Sample | None = None
 
 
 def pick(count: int, limit: int | None) -> list[int]:
@@ -56,8 +66,16 @@ def pick(count: int, limit: int | None) -> list[int]:
     return [i * count // limit for i in range(limit)]
 
 
-def read_pictures(source: Path, limit: int | None, side: int = 256) -> Iterator[Sample]:
+def read_pictures(
+    source: Path, limit: int | None, fine: int | None = None, stock: Shares | None = None
+) -> Iterator[Sample]:
     """Pictures of a folder or a tar archive, in the order of their names.
+
+    Args:
+        source: the folder, or the archive.
+        limit: how many, spread evenly; None for all.
+        fine: long side of `Sample.fine`, if it is wanted.
+        stock: film them as this stock saw them (`picture_sample`).
 
     Raises:
         InputError: there are none, or one cannot be read.
@@ -65,7 +83,9 @@ def read_pictures(source: Path, limit: int | None, side: int = 256) -> Iterator[
     opened = _pictures_of_tar(source) if source.is_file() else _files(source, PICTURES)
     names = sorted(opened)
     for i in pick(len(names), limit):
-        yield picture_sample(names[i], read_rgb8(opened[names[i]], names[i]), side)
+        rgb = read_rgb8(opened[names[i]], names[i])
+        sample = picture_sample(names[i], rgb, stock=stock)
+        yield replace(sample, fine=picture_sample(names[i], rgb, fine, stock)) if fine else sample
 
 
 def _files(folder: Path, endings: frozenset[str]) -> dict[str, Path]:
@@ -102,12 +122,25 @@ def read_rgb8(content: Path | bytes, name: str) -> Bytes:
         raise InputError(f"{printable(name)} cannot be read as a picture") from error
 
 
-def picture_sample(name: str, rgb: Bytes, side: int = 256) -> Sample:
-    """A picture (H, W, 3) as a film of one frame, its luma by BT.709 in whole code values."""
+def picture_sample(name: str, rgb: Bytes, side: int = 256, stock: Shares | None = None) -> Sample:
+    """A picture as a film of one frame.
+
+    Args:
+        name: of the file.
+        rgb: (H, W, 3).
+        side: long side at which it is compared.
+        stock: shares of red, green and blue, in linear light, of what its grey is made; None for BT.709 luma.
+    """
     size = evaluation_size(rgb.shape[0], rgb.shape[1], side)
-    luma = grey_from_rgb8(rgb)[None].astype(np.float32) / 255
+    luma = (grey_from_rgb8(rgb) if stock is None else _exposed(rgb, stock))[None].astype(np.float32) / 255
     truth = resize_colour(rgb[None].astype(np.float32) / 255, size)
     return Sample(name, luma, resize(luma, size), np.clip(truth, 0, 1), "bt709")
+
+
+def _exposed(rgb: Bytes, stock: Shares) -> Floats:
+    """(H, W) code values of a picture as a film stock saw it."""
+    linear = linear_from_srgb(rgb.astype(np.float32) / 255) @ np.array(stock, np.float32)
+    return np.floor(srgb_from_linear(np.clip(linear, 0, 1)) * 255 + 0.5)
 
 
 def read_clips(

@@ -55,6 +55,7 @@ class PictureTally:
         histogram: (75,) of chroma.
         neutral: (sum of chroma, pixels) by area.
         layout: (36,) numbers of where its colours lie.
+        edges: sums of the colour gradient close to strong edges of light and around them, at long side 512.
     """
 
     counts: Floats
@@ -62,6 +63,7 @@ class PictureTally:
     histogram: Floats
     neutral: Mapping[str, tuple[float, int]]
     layout: Floats
+    edges: tuple[float, float] = (0.0, 0.0)
 
 
 def tally_picture(rgb: Floats, true: TruePicture) -> PictureTally:
@@ -105,6 +107,7 @@ def still_figures(tallies: Sequence[PictureTally], truth: Sequence[PictureTally]
     cf, true_cf = _mean(tallies, "colourfulness"), _mean(truth, "colourfulness")
     apart = [abs(_cf(a) - _cf(b)) for a, b in zip(tallies, truth, strict=True)]
     return {
+        **_bleeding(tallies, truth),
         "auc_rebalanced_half": stills.auc(counts, rebalancing(table.prior, 0.5)),
         "auc_rebalanced_zero": stills.auc(counts, rebalancing(table.prior, 0)),
         "auc_raw": stills.auc(counts),
@@ -123,6 +126,17 @@ def still_figures(tallies: Sequence[PictureTally], truth: Sequence[PictureTally]
         **_frechet(tallies, truth),
         **{f"neutral_{area}": _neutral(tallies, area) for area in ("dark", "light", "bars")},
     }
+
+
+def _bleeding(tallies: Sequence[PictureTally], truth: Sequence[PictureTally]) -> Figures:
+    """How far colour spreads over edges; nothing where there is no colour, or nobody looked at edges."""
+    ours, true = (_concentration(some) for some in (tallies, truth))
+    return {} if ours is None or true is None else {"concentration": ours, "bleeding": true - ours}
+
+
+def _concentration(tallies: Sequence[PictureTally]) -> float | None:
+    near, wide = np.sum([tally.edges for tally in tallies], 0)
+    return float(near / wide) if wide > 0 else None
 
 
 def _frechet(tallies: Sequence[PictureTally], truth: Sequence[PictureTally]) -> Figures:
@@ -204,9 +218,17 @@ def _still_side(
         "jitter": motion.jitter(*motion.static_jitter(ab, iter(static))),
         "flicker": motion.jitter(*motion.flicker(mean_ab, cuts)),
         "shot_drift": float(np.mean(motion.shot_drift(mean_ab, cuts))),
+        **_paleness(ab, cuts),
         "has_static": float(bool(static)),
     }
     return ClipTally(values, [tally_picture(rgb[t], truth[t]) for t in range(0, len(rgb), 8)])
+
+
+def _paleness(ab: Floats, cuts: Sequence[int]) -> Figures:
+    """Share of frames that are nearly grey, and the mean chroma of the palest and the most vivid shot."""
+    frames = chroma(ab).mean((1, 2), dtype=np.float64)
+    by_shot = [float(frames[shot.start : shot.stop].mean()) for shot in motion.shots(len(frames), cuts)]
+    return {"near_grey": float((frames < 4).mean()), "palest_shot": min(by_shot), "vivid_shot": max(by_shot)}
 
 
 def clip_figures(tallies: Sequence[ClipTally], truth: Sequence[ClipTally], table: AbTable) -> Figures:
@@ -226,6 +248,9 @@ def clip_figures(tallies: Sequence[ClipTally], truth: Sequence[ClipTally], table
         "e_ab_8": errors[8],
         "e_ab_24": errors[24],
         "drift_minus_truth": moving["shot_drift"] - true_moving["shot_drift"],
+        "near_grey": _clip_mean(tallies, "near_grey"),
+        "palest_shot": min(tally.values["palest_shot"] for tally in tallies),
+        "vivid_shot": max(tally.values["vivid_shot"] for tally in tallies),
         **still_figures(pictures, true_pictures, table),
     }
 
