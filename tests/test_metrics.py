@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vidcolor.evaluate import bins, lab, landcover, motion, size, stills
+from vidcolor.evaluate import bins, lab, landcover, motion, size, stills, tally
 
 PRINTED = 5.1e-5
 """The worked examples are printed to four decimals (less one unit of binary rounding)."""
@@ -344,3 +344,92 @@ def test_flow_follows_a_moving_picture_and_doubts_what_leaves_it() -> None:
     sure = flow.trusted(forward, backward, one, other)
     assert sure[20:-20, 20:-20].mean() > 0.8
     assert not sure[:, -3:].any()
+
+
+SEEDS = range(3)
+
+
+def natural(seed: int, frames: int = 1, shape: tuple[int, int] = (24, 32)) -> np.ndarray:
+    """RGB (T, H, W, 3) of soft shapes in many colours, moving slowly."""
+    rng = np.random.default_rng(seed)
+    field = size.resize(rng.random((3, 6, 8 + frames)), (shape[0], shape[1] + 4 * frames))
+    film = [np.moveaxis(field[:, :, 2 * t : 2 * t + shape[1]], 0, -1) for t in range(frames)]
+    return np.clip(np.stack(film), 0, 1)
+
+
+def true_pictures(rgb: np.ndarray) -> list[tally.TruePicture]:
+    return [tally.TruePicture.of(frame, lab.luma(frame), "bt709", TABLE) for frame in rgb]
+
+
+TABLE = bins.read_table()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_grey_and_truth_score_exactly_what_the_definitions_say(seed: int) -> None:
+    rgb = natural(seed)
+    (true,) = true_pictures(rgb)
+    grey = np.repeat(true.grey[..., None], 3, -1)
+    own, none = (tally.tally_picture(picture, true) for picture in (rgb[0], grey))
+    rows = [tally.still_figures([one], [own], TABLE) for one in (own, none)]
+    truth, pale = rows
+    assert [truth[name] for name in ("auc_rebalanced_half", "auc_rebalanced_zero", "auc_raw")] == [100, 100, 100]
+    assert (truth["ab_error"], truth["cf_ratio"], truth["dcf"], truth["psnr_l"]) == (0, 1, 0, 100)
+    assert truth["saturation_distance"] == 0
+    # grey errs by the chroma of what is true, and has no colour at all but for rounding
+    assert pale["ab_error"] == pytest.approx(lab.chroma(true.lab[..., 1:]).mean(), rel=1e-6)
+    assert (pale["cf"], pale["chroma_ratio"], pale["hue_entropy"]) == pytest.approx((0, 0, 0), abs=1e-4)
+    assert pale["luma_psnr"] == pytest.approx(100)
+    assert pale["saturation_distance"] == pytest.approx(
+        2 * np.arange(75) @ stills.chroma_histogram(lab.chroma(true.lab[..., 1:])), rel=1e-6
+    )
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_figures_do_not_know_left_from_right_nor_up_from_down(seed: int) -> None:
+    rgb, other = natural(seed)[0], natural(seed + 9)[0]
+    for turn in (np.fliplr, np.flipud):
+        straight, turned = (
+            tally.tally_picture(f(other), tally.TruePicture.of(f(rgb), lab.luma(f(rgb)), "bt709", TABLE))
+            for f in (np.asarray, turn)
+        )
+        assert straight.values == pytest.approx(turned.values)
+        assert np.array_equal(straight.counts, turned.counts)
+    ab = lab.lab_from_rgb(other)[..., 1:]
+    light = lab.lightness(lab.luma(rgb))
+    assert stills.edge_colour(light, ab) == pytest.approx(stills.edge_colour(light[:, ::-1], ab[:, ::-1]))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_auc_falls_as_errors_grow(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    errors, classes = rng.random(300) * 40, rng.integers(0, 313, 300)
+    weights = bins.rebalancing(TABLE.prior, 0.5)
+    scores = [stills.auc(stills.error_counts(errors * grown, classes, 313), weights) for grown in (0.5, 1, 2, 4)]
+    assert scores == sorted(scores, reverse=True)
+    assert 0 <= scores[-1] < scores[0] <= 100
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_clip_of_grey_is_steady_and_the_truth_is_its_own_measure(seed: int) -> None:
+    pytest.importorskip("cv2")
+    from vidcolor.evaluate.flow import dis_flow
+
+    rgb = natural(seed, frames=10, shape=(48, 64))
+    truth = true_pictures(rgb)
+    grey = np.stack([np.repeat(one.grey[..., None], 3, -1) for one in truth])
+    tallies = tally.tally_clip({"truth": rgb, "grey": grey}, truth, (), dis_flow())
+    rows = {name: tally.clip_figures([one], [tallies["truth"]], TABLE) for name, one in tallies.items()}
+    assert (rows["truth"]["cdc_minus_truth"], rows["truth"]["drift_minus_truth"]) == (0, 0)
+    assert rows["truth"]["e_ab"] > 0
+    names = ("e_ab", "e_rel", "jitter", "flicker", "e_ab_8")
+    assert [rows["grey"][name] for name in names] == pytest.approx([0] * 5, abs=1e-4)
+    assert rows["grey"]["near_grey"] == 1
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_divergence_is_symmetric_and_bounded(seed: int) -> None:
+    one, other = np.random.default_rng(seed).dirichlet(np.full(256, 0.1), 2)
+    there, back = motion.jensen_shannon(one, other), motion.jensen_shannon(other, one)
+    assert there == pytest.approx(back)
+    assert 0 < there < np.log(2)
+    assert motion.jensen_shannon(one, one) == pytest.approx(0, abs=1e-12)
