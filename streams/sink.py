@@ -18,8 +18,8 @@ from av.container import InputContainer
 
 from streams.errors import EncoderError, OutputError, printable
 from streams.guard import open_again
-from streams.writing import boxes
-from streams.writing.beat import Beat
+from streams.writing import boxes, riff
+from streams.writing.beat import Beat, lead
 from streams.writing.child import Child
 from streams.writing.choice import EncodeOptions
 from streams.writing.command import build
@@ -102,6 +102,12 @@ class VideoSink:
         self._writer.write(self._beat.placed(frame), cb, cr)
         self._frames += 1
 
+    @property
+    def warnings(self) -> list[str]:
+        """What the pictures written so far have lost, in sentences."""
+        said = self._beat.sentence()
+        return [said] if said else []
+
     def finish(self) -> int:
         """End the film, check it, and give it its name; returns the number of pictures.
 
@@ -123,6 +129,7 @@ class VideoSink:
         if self._plan.ffmpeg is not None:
             with writing(self._plan.target):
                 self._amend(file.path)
+                self._delay(file.path)
         self._check(file.path)
         with self._guard:
             if self._is_over:
@@ -142,6 +149,12 @@ class VideoSink:
                 boxes.set_matrix(file, self._plan.manifest.track, matrix)
             if self._command.own_tags:
                 boxes.replace_placeholder(file, self._command.own_tags, self._command.filler)
+
+    def _delay(self, path: Path) -> None:
+        slots = lead(self._plan, self._info)
+        if slots:
+            with path.open("r+b") as file:
+                riff.set_start(file, self._plan.manifest.main, slots)
 
     def _check(self, path: Path) -> None:
         """Raise EncoderError unless the file opens, decodes, and holds as many pictures as were written."""

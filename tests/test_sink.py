@@ -177,6 +177,37 @@ def test_a_late_start_stays_late(tmp_path: Path, target: str) -> None:
     assert abs(times(tmp_path / target)[0] - Fraction(1, 2)) <= HALF_TICK
 
 
+def test_a_late_start_stays_late_in_avi_and_sound_stays_where_it_was(tmp_path: Path, make_film: MakeFilm) -> None:
+    source = make_film(frames=8, sound=True, stamps=[120 + 40 * number for number in range(8)])
+    rewrite(source, tmp_path / "b.avi")
+    assert times(tmp_path / "b.avi") == [Fraction(3 + number, 25) for number in range(8)]
+    assert packets(tmp_path / "b.avi", 1)[0][0] == packets(source, 1)[0][0] == 0
+
+
+@pytest.mark.parametrize(
+    ("target", "stamps", "said"),
+    [
+        ("b.avi", [0, 40, 80, 120, 160, 200], None),
+        ("b.avi", [7, 47, 87, 127, 167, 207], None),
+        ("b.avi", [0, 40, 95, 110, 160, 400], "2 pictures move by up to 15 ms"),
+        ("b.y4m", [0, 40, 80, 400, 440, 480], "3 pictures move by up to 280 ms"),
+        ("b.mkv", [0, 40, 95, 96, 160, 400], None),
+    ],
+)
+def test_times_that_a_counting_container_loses_are_named(
+    tmp_path: Path, target: str, stamps: list[int], said: str | None
+) -> None:
+    write_film(tmp_path / "a.mkv", [frame_of(luma) for luma in textures(6)], stamps=stamps)
+    with VideoSource(tmp_path / "a.mkv") as film:
+        info = replace(film.info, average_rate=Fraction(25))
+        made = plan_output(info, tmp_path / target, EncodeOptions())
+        with VideoSink(made, info, MARK) as sink:
+            for frame in film:
+                sink.write(frame, *colors(made.coded))
+            assert sink.finish() == 6
+            assert [said in text for text in sink.warnings] == [True] if said else sink.warnings == []
+
+
 def test_a_rate_that_no_decimal_holds_is_kept(tmp_path: Path) -> None:
     write_film(tmp_path / "plain.mkv", [frame_of(luma) for luma in textures(9)])
     ffmpeg("-r", "24000/1001", "-i", tmp_path / "plain.mkv", "-c:v", "libx264", tmp_path / "a.mp4")

@@ -99,6 +99,14 @@ def test_a_film_whose_pictures_carry_what_the_library_cannot_name_is_read(tmp_pa
         assert len(list(source)) == 3
 
 
+@pytest.mark.parametrize("name", ["film.mkv", "film.nut"])
+def test_a_film_that_begins_late_is_not_taken_for_damaged(tmp_path: Path, name: str) -> None:
+    path = film(tmp_path / name, textures(4), stamps=[5000, 5040, 5080, 5120])
+    with VideoSource(path) as source:
+        assert len(list(source)) == 4
+        assert source.warnings == []
+
+
 def test_pictures_outlive_the_source_and_cannot_be_written_to(tmp_path: Path) -> None:
     lumas = textures(5)
     frames = read(film(tmp_path / "film.mkv", lumas))

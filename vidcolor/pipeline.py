@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from streams.errors import InputError, ModelError, UsageError, printable
+from streams.errors import InputError, ModelError, OutputError, UsageError, printable
 from streams.formats import PictureFormat
 from streams.prefetch import prefetch
 from streams.scale import Scaler
@@ -142,6 +142,7 @@ class FilmJob(Job):
                     sink.write(picture.frame, picture.cb, picture.cr)
                     watcher.progressed(count)
             warnings.tell(self._source.warnings, InputError)
+            warnings.tell(sink.warnings, OutputError)
             return sink.finish()
 
     def _guess(self) -> int | None:

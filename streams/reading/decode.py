@@ -151,6 +151,7 @@ class Decoder:
         if "mov" in self.container.format.name:
             self.damage.absent = max(0, len(self.stream.index_entries) - self._packets)
         elif self.container.duration and self._last_end is not None and self.container.format.name != "mpegts":
-            stated_end = (self.container.duration + (self.container.start_time or 0)) * _MICROSECOND
+            # Heads count from zero, also where the first picture comes late.
+            stated_end = (self.container.duration + min(0, self.container.start_time or 0)) * _MICROSECOND
             missing = stated_end - self._last_end
             self.damage.missing_seconds = missing if missing > _SLACK else Fraction(0)

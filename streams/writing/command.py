@@ -12,6 +12,7 @@ import ffmpeg
 
 from streams.guard import gate_options
 from streams.writing import boxes, marks
+from streams.writing.beat import first_beat
 from streams.writing.containers import ITUNES_TAGS
 from streams.writing.light import x26x_light
 from streams.writing.passengers import Passenger
@@ -181,7 +182,8 @@ def _clock_shift(plan: OutputPlan, info: FilmInfo) -> Fraction:
     """
     if not (_counts(plan) and info.average_rate):
         return Fraction(0)
-    return round(info.start * info.average_rate) / info.average_rate - info.start
+    beat = max(0, first_beat(plan, info)) if plan.container.leads else first_beat(plan, info)
+    return beat / info.average_rate - info.start
 
 
 def _quality(plan: OutputPlan, info: FilmInfo) -> dict[str, str]:

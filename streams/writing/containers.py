@@ -22,7 +22,8 @@ class Container:
     `demuxer`: the name under which FFmpeg reads it back. `codecs`: ours, in order of preference. `video`, `audio`,
     `subtitles`, `data`: what may be copied into it ("*" is anything). `tags`: names of the global tags it keeps
     (None is any). `marks`: where the mark goes. `turns`: how much of a display matrix it keeps. `one_rate`: it counts
-    pictures instead of timing them. `keeps_negative`: it can hold times before zero.
+    pictures instead of timing them, `gapless`: and leaves out none, `leads`: and says in its head at which it begins.
+    `keeps_negative`: it can hold times before zero.
     """
 
     name: str
@@ -43,6 +44,8 @@ class Container:
     states_color: bool = False
     states_range: bool = False
     one_rate: bool = False
+    gapless: bool = False
+    leads: bool = False
     keeps_negative: bool = False
     fixed: Options = ()
 
@@ -163,6 +166,7 @@ CONTAINERS: dict[str, Container] = {
             tags=_RIFF_INFO,
             marks="info",
             one_rate=True,
+            leads=True,
             # AVI has no time stamps: pictures must be stored in the order in which they are shown.
             fixed=(("bf", "0"),),
         ),
@@ -270,6 +274,7 @@ CONTAINERS: dict[str, Container] = {
             marks="none",
             states_range=True,
             one_rate=True,
+            gapless=True,
         ),
     )
 }
