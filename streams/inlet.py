@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -78,7 +79,8 @@ class Inlet:
         """Close a file that was opened here; stdin stays open. Twice does no harm."""
         if self._owned:
             self._owned = False
-            os.close(self._descriptor)
+            with suppress(OSError):  # it was only read
+                os.close(self._descriptor)
 
     def __enter__(self) -> Inlet:
         return self

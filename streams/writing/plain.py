@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -73,14 +74,18 @@ class PlainWriter:
         return OutputError(f"{name} cannot be written: {plain_reason(error)}")
 
     def finish(self) -> None:
-        """Close a file; standard output stays open."""
-        self.kill()
+        """Close a file; standard output stays open. Raises OutputError: some disks complain only now."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None and not self._is_live:
+            try:
+                os.close(descriptor)
+            except OSError as error:
+                raise self._failure(error) from error
 
     def kill(self) -> None:
         """Close a file; standard output stays open. Twice does no harm."""
-        if self._descriptor is not None and not self._is_live:
-            os.close(self._descriptor)
-        self._descriptor = None
+        with suppress(OutputError):
+            self.finish()
 
 
 def _descriptor(target: Path | None) -> int:

@@ -73,13 +73,19 @@ class Temporary:
                 fcntl.flock(self._lock, fcntl.LOCK_EX)
 
     def commit(self) -> None:
-        """Bring the file to the disk, then to its name; raises OutputError where that fails."""
-        with writing(self._final):
-            _sync(self.path, os.O_RDWR)
-            self._unlock()
-            self.path.replace(self._final)
+        """Bring the file to the disk, then to its name; raises OutputError where that fails, and nothing is left."""
+        try:
+            with writing(self._final):
+                _sync(self.path, os.O_RDWR)
+                self._unlock()
+                self.path.replace(self._final)
+        except BaseException:
+            self.discard()
+            raise
         if os.name == "posix":
-            _sync(self._final.parent, os.O_RDONLY)
+            # The file is whole and has its name; some file systems cannot bring a folder to the disk.
+            with suppress(OSError):
+                _sync(self._final.parent, os.O_RDONLY)
 
     def discard(self) -> None:
         """Remove the file, if it is still there. Twice does no harm."""
@@ -88,9 +94,11 @@ class Temporary:
             self.path.unlink(missing_ok=True)
 
     def _unlock(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            # Nothing was written through it, so nothing is lost if it does not close well.
+            with suppress(OSError):
+                os.close(lock)
 
 
 _QUIET = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOINHERIT", 0)
@@ -134,7 +142,8 @@ def _is_held(path: Path) -> bool:
     except OSError:
         return True
     finally:
-        os.close(descriptor)
+        with suppress(OSError):
+            os.close(descriptor)
     return False
 
 
