@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import cast
 
@@ -9,7 +10,9 @@ from av.sidedata.sidedata import SideData
 from av.sidedata.sidedata import Type as SideType
 from av.video.frame import VideoFrame
 
-__all__ = ["SideType", "messages", "side_data"]
+__all__ = ["SideType", "Unmoved", "messages", "side_data"]
+
+_INT = 4  # bytes: the first field of a 3D description is its kind, 0 is flat
 
 
 def _unnamed(cls: type[SideType], value: object) -> SideType:
@@ -34,3 +37,40 @@ def messages(frame: VideoFrame) -> Iterator[bytes]:
     for data in cast("Iterator[SideData]", iter(frame.side_data)):
         if data.type == SideType.SEI_UNREGISTERED:
             yield bytes(data)
+
+
+# What pictures carry for those who watch, and what raw pictures on their way to an encoder cannot.
+_UNMOVED = {
+    SideType.A53_CC: "captions inside the pictures",
+    SideType.AFD: "active format descriptions",
+    SideType.DOVI_METADATA: "Dolby Vision data",
+    SideType.DYNAMIC_HDR_VIVID: "HDR Vivid data",
+    SideType.SPHERICAL: "the description of a spherical picture",
+    SideType.STEREO3D: "the description of a picture in 3D",
+}
+
+
+class Unmoved:
+    """Keeps count of the pictures that carry what will not be in the output."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def note(self, frame: VideoFrame) -> None:
+        """Look at one picture."""
+        kinds = set(_kinds(frame))
+        self._counts.update(words for kind, words in _UNMOVED.items() if kind in kinds)
+
+    def sentence(self, name: str) -> str | None:
+        """Name it all in one sentence; None where there was nothing."""
+        if not self._counts:
+            return None
+        parts = [f"{words} ({count} pictures)" for words, count in self._counts.items()]
+        return f"{name} has what cannot be moved to new pictures and is left out: {', '.join(parts)}"
+
+
+def _kinds(frame: VideoFrame) -> Iterator[SideType]:
+    """List what a picture carries; a 3D description that says flat counts as none."""
+    for data in cast("Iterator[SideData]", iter(frame.side_data)):
+        if data.type != SideType.STEREO3D or any(bytes(data)[:_INT]):
+            yield data.type

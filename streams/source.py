@@ -23,6 +23,7 @@ from streams.reading.fit import Fitter
 from streams.reading.info import Chapter, Cut, FilmInfo, StreamInfo
 from streams.reading.sniff import Nature, nature_of
 from streams.reading.webp import WebpFilm
+from streams.side import Unmoved
 from streams.still import Still, read_still, still_info
 
 __all__ = ["Chapter", "Cut", "FilmInfo", "Frame", "StreamInfo", "VideoSource"]
@@ -157,17 +158,18 @@ class VideoSource:
 
     def _frames(self) -> Iterator[Frame]:
         assert self._film is not None
-        fitter, order = Fitter(self.info.format, self._inlet.name), FieldOrder()
+        fitter, order, unmoved = Fitter(self.info.format, self._inlet.name), FieldOrder(), Unmoved()
         index = 0
         for timed in self._timed:
             try:
                 picture = fitter.fitted(timed.picture)
+                unmoved.note(timed.picture)
             except av.error.FFmpegError:
                 self._film.damage.undecoded += 1
                 continue
             yield self._frame(picture, timed.pts, index, order.is_top_first(timed.picture))
             index += 1
-        self._say_what_was_amiss(self._film, fitter)
+        self._say_what_was_amiss(self._film, fitter, unmoved)
 
     def _frame(self, picture: VideoFrame, pts: int, index: int, top_first: bool) -> Frame:
         fmt = self.info.format
@@ -183,9 +185,9 @@ class VideoSource:
             picture,
         )
 
-    def _say_what_was_amiss(self, film: Film, fitter: Fitter) -> None:
+    def _say_what_was_amiss(self, film: Film, fitter: Fitter, unmoved: Unmoved) -> None:
         name = self._inlet.name
-        said = (film.damage.sentence(name), self._clock.sentence(name), fitter.sentence())
+        said = (film.damage.sentence(name), self._clock.sentence(name), fitter.sentence(), unmoved.sentence(name))
         self.warnings += [sentence for sentence in said if sentence]
 
     def close(self) -> None:

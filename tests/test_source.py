@@ -107,6 +107,23 @@ def test_a_film_that_begins_late_is_not_taken_for_damaged(tmp_path: Path, name: 
         assert source.warnings == []
 
 
+def test_captions_inside_pictures_are_not_lost_without_a_word(tmp_path: Path) -> None:
+    film(tmp_path / "plain.mkv", textures(4))
+    ffmpeg("-i", tmp_path / "plain.mkv", "-c:v", "mpeg2video", "-q:v", "2", tmp_path / "plain.m2v")
+    # ATSC A/53 part 4, 6.2.3: user data of a picture, behind its coding extension (00 00 01 B5 8.).
+    captions = b"\0\0\1\xb2GA94\x03\x41\xff\xfc\x94\x2c\xff"
+    data, at = (tmp_path / "plain.m2v").read_bytes(), 0
+    while (at := data.find(b"\0\0\1\xb5", at + 1)) >= 0:
+        slices = data.find(b"\0\0\1\x01", at)
+        if data[at + 4] >> 4 == 8:
+            data = data[:slices] + captions + data[slices:]
+    (tmp_path / "film.m2v").write_bytes(data)
+    for name, said in (("plain.m2v", []), ("film.m2v", ["captions inside the pictures (4 pictures)"])):
+        with VideoSource(tmp_path / name) as source:
+            assert len(list(source)) == 4
+            assert [text.partition(": ")[2] for text in source.warnings if "captions" in text] == said
+
+
 def test_pictures_outlive_the_source_and_cannot_be_written_to(tmp_path: Path) -> None:
     lumas = textures(5)
     frames = read(film(tmp_path / "film.mkv", lumas))
