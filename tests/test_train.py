@@ -425,3 +425,20 @@ def test_training_on_pictures_needs_no_pyav() -> None:
     rooms = "loop, options, step, store, check, curves, flow"
     code = f"import sys; from vidcolor.train import {rooms}; sys.exit('av' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_data_is_packed_in_parts_and_unpacked_whole(tmp_path: Path) -> None:
+    data, script = tmp_path / "data", Path(__file__).parents[1] / "scripts" / "parts"
+    (data / "deep").mkdir(parents=True)
+    for name, size in (("a.bin", 700_000), ("b.bin", 600_000), ("deep/c.bin", 300_000), ("deep/d.bin", 100)):
+        (data / name).write_bytes(bytes(range(256)) * (size // 256))
+    parts = tmp_path / "parts"
+    assert subprocess.run([sys.executable, script, "pack", "1", parts, data], check=False).returncode == 0
+    packed = sorted(parts.iterdir())
+    assert len(packed) == 2
+    assert all(part.stat().st_size <= 1 << 20 for part in packed)
+    subprocess.run([sys.executable, script, "unpack", tmp_path / "new", *packed], check=True)
+    for path in (p for p in data.rglob("*") if p.is_file()):
+        assert (tmp_path / "new" / "data" / path.relative_to(data)).read_bytes() == path.read_bytes()
+    done = subprocess.run([sys.executable, script, "pack", "0", parts, data], check=False, capture_output=True)
+    assert done.returncode == 1

@@ -36,16 +36,16 @@ _KAPPA = 24389 / 27
 
 
 @cache
-def _matrices(dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+def _matrices(dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
     """White-normalised XYZ from linear RGB, and its inverse."""
     forward = torch.tensor(_XYZ_FROM_RGB, dtype=torch.float64)
     forward = forward / forward.sum(1, keepdim=True)
-    return forward.to(dtype), torch.linalg.inv(forward).to(dtype)
+    return forward.to(device, dtype), torch.linalg.inv(forward).to(device, dtype)
 
 
 def _mix(matrix: Tensor, planes: Tensor) -> Tensor:
     """Apply a 3x3 matrix to the channels of (..., 3, H, W)."""
-    return torch.einsum("ij,...jhw->...ihw", matrix.to(planes.device), planes)
+    return torch.einsum("ij,...jhw->...ihw", matrix, planes)
 
 
 def linear_from_srgb(value: Tensor) -> Tensor:
@@ -89,7 +89,7 @@ def lab_from_rgb(rgb: Tensor) -> Tensor:
 
 def lab_from_linear(linear: Tensor) -> Tensor:
     """CIE Lab of linear light with sRGB's primaries: (..., 3, H, W) in 0..1 to (..., 3, H, W)."""
-    forward, _ = _matrices(linear.dtype)
+    forward, _ = _matrices(linear.dtype, linear.device)
     x, y, z = _squeeze(_mix(forward, linear)).unbind(-3)
     return torch.stack((116 * y - 16, 500 * (x - y), 200 * (y - z)), -3)
 
@@ -99,7 +99,7 @@ def rgb_from_lab(lab: Tensor) -> Tensor:
     lightness, a, b = lab.unbind(-3)
     y = (lightness + 16) / 116
     ratios = _stretch(torch.stack((y + a / 500, y, y - b / 200), -3))
-    _, inverse = _matrices(lab.dtype)
+    _, inverse = _matrices(lab.dtype, lab.device)
     return srgb_from_linear(_mix(inverse, ratios))
 
 

@@ -34,7 +34,9 @@ class Trainer:
         self.student = student.to(recipe.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
         self.lesson = Lesson(self.student, material, recipe)
-        self.optimizer = torch.optim.AdamW(self._groups(), lr=recipe.rate, weight_decay=recipe.decay)
+        self.optimizer = torch.optim.AdamW(
+            self._groups(), lr=recipe.rate, weight_decay=recipe.decay, fused=self.lesson.device.type == "cuda"
+        )
         self.steps, self.crops, self.spent = 0, 0, 0.0
         self.best, self.worse = -math.inf, 0
         self._sums: dict[str, Tensor] = {}

@@ -97,7 +97,9 @@ def _whole(shown: Tensor, ab: Tensor) -> Tensor:
 
 def _between(here: Tensor, there: Tensor) -> Tensor:
     """(..., 2, 3) from the coordinates of one frame to those of another of the same still."""
-    inverse = torch.linalg.inv(there[..., :2])
+    a, b, c, d = there[..., :2].flatten(-2).unbind(-1)
+    size = (a * d - b * c)[..., None, None]  # by hand: a solver would make the host wait for the device
+    inverse = torch.stack((torch.stack((d, -b), -1), torch.stack((-c, a), -1)), -2) / size
     return torch.cat((inverse @ here[..., :2], inverse @ (here[..., 2:] - there[..., 2:])), -1)
 
 

@@ -66,6 +66,7 @@ def train(args: argparse.Namespace, check: Callable[[], None] = lambda: None) ->
 
     recipe = _recipe(args)
     _check_device(recipe.device)
+    torch.backends.cudnn.benchmark = True  # all batches are of a few sizes
     if args.threads:
         torch.set_num_threads(args.threads)
     cache = args.cache or args.out / "cache"
