@@ -60,4 +60,4 @@ def _lines(axes: Axes, rows: Rows, names: tuple[str, ...], title: str) -> None:
     axes.set_title(title)
     axes.set_xlabel("minutes")
     if axes.lines:
-        axes.legend(fontsize=7)
+        axes.legend(fontsize=7, loc="upper right")
