@@ -45,8 +45,11 @@ _PLAYLISTS = (
     (re.compile(rb"RTSPtext", re.I), "a playlist"),
 )
 _TEXT_ENOUGH = 32
-# Brands of ISO files that hold one picture (ISO/IEC 23008-12, annex B; AVIF, section 6); their moving kin are films.
-_PICTURE_BRANDS = {b"avif": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF"}
+# Brands of ISO files that hold pictures, moving ones too (ISO/IEC 23008-12, annexes B and E; AVIF, section 6): FFmpeg
+# gives the first picture of a sequence for the whole.
+_PICTURE_BRANDS = {b"avif": "AVIF", b"avis": "AVIF", b"mif1": "HEIF", b"msf1": "HEIF"} | {
+    brand: "HEIC" for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
+}
 
 
 def gate_options() -> dict[str, str]:

@@ -119,6 +119,8 @@ def test_hdr_goes_to_hevc(tmp_path: Path) -> None:
         ("UPPER.MKV", "matroska,webm", "UPPER.color.MKV"),
         (".hidden.mkv", "matroska,webm", ".hidden.color.mkv"),
         ("two.dots.avi", "avi", "two.dots.color.avi"),
+        ("camcorder.MOD", "mpeg", "camcorder.color.MOD"),
+        ("flash.f4v", "mov,mp4,m4a,3gp,3g2,mj2", "flash.color.f4v"),
         ("no suffix", "mpegts", "no suffix.color.ts"),
         ("wrong.avi", "matroska,webm", "wrong.color.mkv"),
         ("moving.gif", "gif", "moving.color.mkv"),
@@ -162,6 +164,14 @@ def test_every_stream_that_cannot_be_held_is_named_once(tmp_path: Path) -> None:
     for index in (2, 3, 4, 5, 6):
         assert sum(f"stream {index} " in text for text in plan.warnings) == 1
     assert len(plan.warnings) == 5
+
+
+def test_a_timecode_of_the_film_hides_no_other_data(tmp_path: Path) -> None:
+    timecode = dataclasses.replace(stream(2, "data", "tmcd"), tags={"timecode": "01:00:00:00"})
+    info = film(tmp_path / "a.mxf", container="mxf", others=(stream(1, "data", "smpte_436m_anc"), timecode))
+    info = dataclasses.replace(info, tags={"timecode": "01:00:00:00"})
+    warnings = plan_output(info, tmp_path / "b.mov", EncodeOptions()).warnings
+    assert [any(f"stream {index} " in text for text in warnings) for index in (1, 2)] == [True, False]
 
 
 def test_from_a_pipe_only_pictures_come_and_the_rest_is_named(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ CONTAINERS: dict[str, Container] = {
         Container(
             "MP4",
             "mp4",
-            (".mp4", ".m4v"),
+            (".mp4", ".m4v", ".f4v"),
             _ISO_DEMUXER,
             ("h264", "hevc", "av1", "vp9", "mpeg4", "mpeg2"),
             video=_MP4_VIDEO,
@@ -156,7 +156,7 @@ CONTAINERS: dict[str, Container] = {
         Container(
             "AVI",
             "avi",
-            (".avi",),
+            (".avi", ".divx"),
             "avi",
             ("h264", "ffv1", "mpeg4", "mpeg2"),
             video=_ANY,
@@ -173,7 +173,7 @@ CONTAINERS: dict[str, Container] = {
         Container(
             "MPEG-TS",
             "mpegts",
-            (".ts", ".m2ts", ".mts", ".m2t"),
+            (".ts", ".m2ts", ".mts", ".m2t", ".tp", ".trp", ".tod"),
             "mpegts",
             ("h264", "hevc", "mpeg2"),
             video=_TS_VIDEO,
@@ -188,7 +188,7 @@ CONTAINERS: dict[str, Container] = {
         Container(
             "MPEG-PS",
             "vob",
-            (".mpg", ".mpeg", ".vob", ".m2p"),
+            (".mpg", ".mpeg", ".mpe", ".vob", ".m2p", ".mod", ".vro"),
             "mpeg",
             # A program stream times only some pictures; readers work out the others, but not those of H.264.
             ("mpeg2", "h264"),
@@ -203,7 +203,7 @@ CONTAINERS: dict[str, Container] = {
         Container(
             "Flash video",
             "flv",
-            (".flv", ".f4v"),
+            (".flv",),
             "flv",
             ("h264", "hevc", "av1", "vp9"),
             video=_set("h264 hevc av1 vp9 vp6f flv1"),

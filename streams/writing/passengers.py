@@ -157,8 +157,7 @@ def _is_remade(stream: StreamInfo, info: FilmInfo, container: Container) -> bool
     """Tell streams that come back by themselves: timecode tracks from their tag, text tracks of chapters."""
     if stream.kind != "data":
         return False
-    has_timecode = "timecode" in stream.tags or "timecode" in info.tags
-    return has_timecode or (bool(info.chapters) and container.chapters and "bin" in stream.codec)
+    return "timecode" in stream.tags or (bool(info.chapters) and container.chapters and "bin" in stream.codec)
 
 
 def _lost_parts(info: FilmInfo, container: Container, *, is_same: bool) -> Iterator[str]:
