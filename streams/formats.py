@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
+from av.video.codeccontext import VideoCodecContext
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 
@@ -107,6 +108,20 @@ class ColorTags:
     location: str | None = None
 
     @classmethod
+    def of_container(cls, context: VideoCodecContext) -> ColorTags:
+        """Read what a container states, before anything is decoded: decoders put their own in its place."""
+        return cls(
+            range=_RANGES.get(context.color_range),
+            matrix=_MATRICES.get(context.colorspace),
+            primaries=_PRIMARIES.get(context.color_primaries),
+            transfer=_TRANSFERS.get(context.color_trc),
+        )
+
+    def over(self, other: ColorTags) -> ColorTags:
+        """Return these tags, and those of `other` where nothing is stated here."""
+        return ColorTags(*(getattr(self, name) or getattr(other, name) for name in self.__slots__))
+
+    @classmethod
     def of_frame(cls, frame: VideoFrame, location: str | None = None) -> ColorTags:
         """Read the tags of a decoded picture; the place of chroma samples is not among them, so it is passed in."""
         return cls(
@@ -116,6 +131,9 @@ class ColorTags:
             transfer=_TRANSFERS.get(int(frame.color_trc)),
             location=location,
         )
+
+
+_UNSTATED = ColorTags()
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,9 +288,13 @@ class PictureFormat:
         )
 
     @classmethod
-    def of_frame(cls, frame: VideoFrame, location: str | None = None) -> PictureFormat:
-        """Settle the format of a decoded picture; raises InputError for pixels that hold no luma."""
-        return cls.of((frame.width, frame.height), frame.format.name, ColorTags.of_frame(frame, location))
+    def of_frame(cls, frame: VideoFrame, location: str | None = None, known: ColorTags = _UNSTATED) -> PictureFormat:
+        """Settle the format of a decoded picture; raises InputError for pixels that hold no luma.
+
+        `known` goes before what the decoder says.
+        """
+        tags = known.over(ColorTags.of_frame(frame, location))
+        return cls.of((frame.width, frame.height), frame.format.name, tags)
 
     @property
     def chroma_size(self) -> tuple[int, int]:

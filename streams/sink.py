@@ -18,7 +18,7 @@ from av.container import InputContainer
 
 from streams.errors import EncoderError, OutputError, printable
 from streams.guard import open_again
-from streams.writing import boxes, riff
+from streams.writing import boxes, flash, riff
 from streams.writing.beat import Beat, lead
 from streams.writing.child import Child
 from streams.writing.choice import EncodeOptions
@@ -55,6 +55,7 @@ class VideoSink:
         self._info = info
         self._beat = Beat(plan, info)
         self._frames = 0
+        self._end = Fraction(0)
         self._is_over = False
         self._guard = threading.RLock()
         self._temporaries: list[Temporary] = []
@@ -100,6 +101,7 @@ class VideoSink:
         if self._writer is None or self._is_over:
             raise EncoderError("the output is closed")
         self._writer.write(self._beat.placed(frame), cb, cr)
+        self._end = frame.time + (frame.duration or 0) * frame.time_base
         self._frames += 1
 
     @property
@@ -129,7 +131,7 @@ class VideoSink:
         if self._plan.ffmpeg is not None:
             with writing(self._plan.target):
                 self._amend(file.path)
-                self._delay(file.path)
+                self._tell_times(file.path)
         self._check(file.path)
         with self._guard:
             if self._is_over:
@@ -150,11 +152,16 @@ class VideoSink:
             if self._command.own_tags:
                 boxes.replace_placeholder(file, self._command.own_tags, self._command.filler)
 
-    def _delay(self, path: Path) -> None:
-        slots = lead(self._plan, self._info)
-        if slots:
-            with path.open("r+b") as file:
+    def _tell_times(self, path: Path) -> None:
+        """Say in the head what the muxer got wrong: where the pictures begin, where they end."""
+        slots, is_flash = lead(self._plan, self._info), self._plan.muxer == "flv"
+        if not slots and not is_flash:
+            return
+        with path.open("r+b") as file:
+            if slots:
                 riff.set_start(file, self._plan.manifest.main, slots)
+            if is_flash:
+                flash.set_end(file, self._end)
 
     def _check(self, path: Path) -> None:
         """Raise EncoderError unless the file opens, decodes, and holds as many pictures as were written."""

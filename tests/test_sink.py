@@ -184,6 +184,15 @@ def test_a_late_start_stays_late_in_avi_and_sound_stays_where_it_was(tmp_path: P
     assert packets(tmp_path / "b.avi", 1)[0][0] == packets(source, 1)[0][0] == 0
 
 
+@pytest.mark.parametrize("start", [0, 480])
+def test_flash_video_begins_and_ends_where_the_film_does(tmp_path: Path, start: int) -> None:
+    write_film(tmp_path / "a.mkv", [frame_of(luma) for luma in textures(8)], stamps=[start + 40 * n for n in range(8)])
+    rewrite(tmp_path / "a.mkv", tmp_path / "b.flv")
+    assert times(tmp_path / "b.flv")[0] == Fraction(start, 1000)
+    with av.open(str(tmp_path / "b.flv")) as film:
+        assert film.duration == (start + 320) * 1000
+
+
 @pytest.mark.parametrize(
     ("target", "stamps", "said"),
     [

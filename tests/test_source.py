@@ -124,6 +124,15 @@ def test_captions_inside_pictures_are_not_lost_without_a_word(tmp_path: Path) ->
             assert [text.partition(": ")[2] for text in source.warnings if "captions" in text] == said
 
 
+def test_colours_of_a_stream_that_cannot_state_them_are_its_containers(tmp_path: Path) -> None:
+    film(tmp_path / "plain.mkv", textures(3))
+    stated = ["-vf", "setparams=range=pc:colorspace=bt709:color_primaries=bt709:color_trc=bt709", "-color_range", "pc"]
+    ffmpeg("-i", tmp_path / "plain.mkv", *stated, "-c:v", "libvpx", "-b:v", "1M", tmp_path / "film.webm")
+    with VideoSource(tmp_path / "film.webm") as source:
+        form = source.info.format
+    assert (form.full_range, form.stated.range, form.stated.matrix, form.matrix) == (True, "pc", "bt709", "bt709")
+
+
 def test_pictures_outlive_the_source_and_cannot_be_written_to(tmp_path: Path) -> None:
     lumas = textures(5)
     frames = read(film(tmp_path / "film.mkv", lumas))

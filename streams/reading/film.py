@@ -14,7 +14,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from streams.errors import InputError
-from streams.formats import PictureFormat
+from streams.formats import ColorTags, PictureFormat
 from streams.guard import check_size, open_film
 from streams.inlet import Inlet
 from streams.luma import has_clear_pixels
@@ -35,6 +35,8 @@ from streams.reading.place import chroma_location
 
 # Where a seek goes by an index or by true time stamps. It is verified all the same.
 _SEEKABLE = frozenset({"mov", "matroska", "nut", "flv", "mpegts"})
+# Streams that have no words for colour, whose decoder makes them up all the same.
+_SILENT = frozenset({"vp8", "libvpx"})
 _PATIENCE_SECONDS = 1.0
 # What FFmpeg calls the rate of a film on a clock of milliseconds when it does not know.
 _TOO_HIGH_RATE = 1000
@@ -74,6 +76,7 @@ class LibraryFilm:
         self.stream = self._main()
         # Asked before anything is decoded: see there.
         self._location = chroma_location(self._container, self.stream.index)
+        self._tags = self._container_tags()
         self.time_base = self.stream.time_base or Fraction(1, 1000)
         self.origin = film_origin(self._container, self.stream)
         self.is_indexed = "mov" in self._container.format.name
@@ -91,6 +94,11 @@ class LibraryFilm:
         if stream.codec_context.width and stream.codec_context.height:
             check_size(stream.codec_context.width, stream.codec_context.height, name)
         return stream
+
+    def _container_tags(self) -> ColorTags:
+        """Return colour tags that go before the decoder's: those of a stream that cannot say them itself."""
+        context = self.stream.codec_context
+        return ColorTags.of_container(context) if context.name in _SILENT else ColorTags()
 
     def pictures(self, begin: Fraction | None) -> Iterator[VideoFrame]:
         """Give pictures in display order. Damage is counted in `damage`, never raised."""
@@ -162,7 +170,7 @@ class LibraryFilm:
         )
 
     def _format(self, first: VideoFrame) -> PictureFormat:
-        fmt = PictureFormat.of_frame(first, self._location)
+        fmt = PictureFormat.of_frame(first, self._location, self._tags)
         return replace(fmt, has_alpha=True) if has_clear_pixels(first, fmt) else fmt
 
     def close(self) -> None:

@@ -209,6 +209,8 @@ CONTAINERS: dict[str, Container] = {
             video=_set("h264 hevc av1 vp9 vp6f flv1"),
             # MP3 and PCM only at some rates.
             audio=_set("aac speex opus flac ac3 eac3"),
+            # B pictures are decoded before they are due, and a file whose times begin below zero is moved.
+            fixed=(("bf", "0"),),
         ),
         Container(
             "Ogg",
