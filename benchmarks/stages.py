@@ -13,7 +13,6 @@ import torch
 
 from benchmarks.spent import Spent, middle, work
 from streams.luma import Plane
-from streams.scale import Scaler
 from streams.shots import Batch, batches
 from streams.sink import EncodeOptions, VideoSink, plan_output
 from streams.source import Frame, VideoSource
@@ -55,7 +54,7 @@ def _once(bench: Bench, count: int) -> Iterator[tuple[str, Spent]]:
         maker = ChromaMaker(form, plan.coded)
 
         shots: list[Batch] = []
-        yield "shots, small luma", work(lambda: shots.extend(batches(frames, size, model.place.batch, Scaler())))
+        yield "shots, small luma", work(lambda: shots.extend(batches(frames, size, model.place.batch)))
 
         colours: list[torch.Tensor] = []
         warm = [replace(shots[0], small=shots[0].small[:1])]  # torch plans and packs at its first picture

@@ -40,15 +40,30 @@ _BLANK_OF_WHITE = 0.015
 _BLANK_OF_SHOT = 0.12
 
 
+@dataclass(frozen=True, slots=True)
+class CutMemory:
+    """All that a CutFinder knows between two pictures: the last ones as small grids, and what is usual in this shot."""
+
+    before: tuple[_Grid, ...] = ()
+    white: float = 1.0
+    mean: float = _USUAL
+    spread: float = 0.0
+
+
 class CutFinder:
     """Says of each picture whether it begins a new shot. The first picture begins none: nothing was before it."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: CutMemory | None = None) -> None:
+        """Begin with nothing, or where another stopped."""
+        memory = memory or CutMemory()
         self._scaler = Scaler()
-        self._before: list[_Grid] = []
-        self._white = 1.0
-        self._mean = _USUAL
-        self._spread = 0.0
+        self._before = list(memory.before)
+        self._white, self._mean, self._spread = memory.white, memory.mean, memory.spread
+
+    @property
+    def memory(self) -> CutMemory:
+        """What another would have to know to go on in its place."""
+        return CutMemory(tuple(self._before), self._white, self._mean, self._spread)
 
     def is_cut(self, small: Plane) -> bool:
         """Judge the next picture, (h, w) uint8 or uint16 luma of any size."""
@@ -117,35 +132,83 @@ def _best_match(block: NDArray[Any], places: NDArray[Any]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Consecutive frames of one shot, with their small luma (T, h, w) as it was scaled, dtype that of luma."""
+    """Consecutive frames of one shot, with their small luma (T, h, w) as it was scaled, dtype that of luma.
+
+    `opens` is set where the first frame begins a segment: what was known of cuts before it.
+    """
 
     frames: tuple[Frame, ...]
     small: Plane
     shot: int
     begins_shot: bool
+    opens: CutMemory | None = None
 
 
-def batches(frames: Iterable[Frame], size: tuple[int, int], limit: int, scaler: Scaler) -> Iterator[Batch]:
-    """Gather up to `limit` frames of one shot with their luma at `size` = (h, w).
+@dataclass(slots=True)
+class Pace:
+    """Where segments begin: at the first cut after `least` frames, and after `most` frames without one.
 
-    Over a queue (anything with `ready`) no frame ever waits for the next: what is there is given out.
+    It counts from the beginning of a segment, so that whoever goes on there sets the same borders.
     """
-    is_ready = getattr(frames, "ready", lambda: True)
-    finder = CutFinder()
-    shot, begins, waiting = 0, True, list[tuple[Frame, Plane]]()
-    for frame in frames:
-        small = scaler.small(frame.luma, size)
-        if finder.is_cut(small):
-            if waiting:
-                yield _batch(waiting, shot, begins)
-            shot, begins, waiting = shot + 1, True, []
-        waiting.append((frame, small))
-        if len(waiting) >= limit or not is_ready():
-            yield _batch(waiting, shot, begins)
-            begins, waiting = False, []
-    if waiting:
-        yield _batch(waiting, shot, begins)
+
+    least: int
+    most: int
+    _count: int = 0
+
+    def opens(self, is_cut: bool) -> bool:
+        """Judge the next frame."""
+        is_due = self._count >= (self.least if is_cut else self.most)
+        self._count = 1 if is_due else self._count + 1
+        return is_due
 
 
-def _batch(waiting: list[tuple[Frame, Plane]], shot: int, begins: bool) -> Batch:
-    return Batch(tuple(frame for frame, _ in waiting), np.stack([small for _, small in waiting]), shot, begins)
+class Gatherer:
+    """Gathers frames into batches. `pace` sets segments; `memory` is where another stopped, at the end of a segment."""
+
+    def __init__(
+        self, size: tuple[int, int], limit: int, pace: Pace | None = None, memory: CutMemory | None = None
+    ) -> None:
+        """Frames come with their luma at `size` = (h, w), at most `limit` at once."""
+        self._size = size
+        self._limit = limit
+        self._pace = pace
+        self._finder = CutFinder(memory)
+        self._scaler = Scaler()
+        self._waiting: list[tuple[Frame, Plane]] = []
+        self._shot = 0
+        self._begins = memory is None
+        self._opens: CutMemory | None = None
+
+    def batches(self, frames: Iterable[Frame]) -> Iterator[Batch]:
+        """Gather all frames.
+
+        Over a queue (anything with `ready`) no frame ever waits for the next: what is there is given out.
+        """
+        is_ready = getattr(frames, "ready", lambda: True)
+        for frame in frames:
+            small = self._scaler.small(frame.luma, self._size)
+            before = self._finder.memory
+            is_cut = self._finder.is_cut(small)
+            is_opening = self._pace is not None and self._pace.opens(is_cut)
+            if is_cut or is_opening:
+                yield from self._given()
+            if is_cut:
+                self._shot, self._begins = self._shot + 1, True
+            self._opens = before if is_opening else self._opens
+            self._waiting.append((frame, small))
+            if len(self._waiting) >= self._limit or not is_ready():
+                yield from self._given()
+        yield from self._given()
+
+    def _given(self) -> Iterator[Batch]:
+        if not self._waiting:
+            return
+        frames, small = zip(*self._waiting, strict=True)
+        batch = Batch(frames, np.stack(small), self._shot, self._begins, self._opens)
+        self._waiting, self._begins, self._opens = [], False, None
+        yield batch
+
+
+def batches(frames: Iterable[Frame], size: tuple[int, int], limit: int) -> Iterator[Batch]:
+    """Gather up to `limit` frames of one shot with their luma at `size` = (h, w); see `Gatherer`."""
+    return Gatherer(size, limit).batches(frames)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 import av
 import av.error
-import numpy as np
 from av.container import InputContainer
 
 from streams.errors import EncoderError, OutputError, printable
@@ -23,10 +20,11 @@ from streams.writing.beat import Beat, lead
 from streams.writing.child import Child
 from streams.writing.choice import EncodeOptions
 from streams.writing.command import build
+from streams.writing.folder import clear
 from streams.writing.marks import read_mark
+from streams.writing.pipe import FfmpegWriter
 from streams.writing.plain import PlainWriter, Writer
 from streams.writing.plan import OutputPlan, default_target, plan_output
-from streams.writing.planar import Packer
 from streams.writing.target import Temporary, writing
 
 if TYPE_CHECKING:
@@ -35,9 +33,6 @@ if TYPE_CHECKING:
     from streams.writing.planar import Plane
 
 __all__ = ["EncodeOptions", "OutputPlan", "VideoSink", "default_target", "plan_output", "read_mark"]
-
-# Pictures go to ffmpeg in pieces of this many bytes.
-_BUFFER = 1 << 20
 
 
 class VideoSink:
@@ -137,6 +132,8 @@ class VideoSink:
             if self._is_over:
                 raise EncoderError("the output is closed")
             file.commit()
+        if self._plan.target is not None:
+            clear(self._plan.target)
 
     def _amend(self, path: Path) -> None:
         """Put in what no option of ffmpeg's does."""
@@ -200,48 +197,6 @@ class VideoSink:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.abort()
-
-
-class FfmpegWriter:
-    """Sends pictures as raw video in NUT, which keeps their times exactly, to an ffmpeg that encodes them."""
-
-    def __init__(self, plan: OutputPlan, info: FilmInfo, child: Child) -> None:
-        """Begin the stream."""
-        self._child = child
-        self._lock = threading.Lock()
-        self._packer = Packer(plan.coded, plan.luma_shift)
-        self._nut = av.open(child, "w", format="nut", buffer_size=_BUFFER)
-        # The rate only tells the encoder what to expect, and how long the last picture lasts.
-        self._stream = self._nut.add_stream("rawvideo", rate=info.average_rate or Fraction(25))
-        self._stream.width, self._stream.height = plan.coded.width, plan.coded.height
-        self._stream.pix_fmt = plan.coded.pixels
-        self._stream.time_base = info.time_base
-
-    def write(self, frame: Frame, cb: Plane, cr: Plane) -> None:
-        """Send one picture; raises what ffmpeg died of."""
-        packet = av.Packet(self._packer.size)
-        self._packer.pack(np.frombuffer(memoryview(packet), np.uint8), frame.luma, cb, cr, frame.alpha)
-        packet.stream = self._stream
-        packet.pts = packet.dts = frame.pts
-        packet.time_base = frame.time_base
-        packet.is_keyframe = True
-        try:
-            with self._lock:
-                self._nut.mux(packet)
-        except (OSError, ValueError, av.error.FFmpegError) as error:
-            raise self._child.failure() from error
-
-    def finish(self) -> None:
-        """End the stream and wait for ffmpeg; raises what it died of."""
-        with self._lock, contextlib.suppress(OSError, ValueError, av.error.FFmpegError):
-            self._nut.close()
-        self._child.finish()
-
-    def kill(self) -> None:
-        """End ffmpeg; whoever waits in `write` then gets out, and only after that the stream may be closed."""
-        self._child.kill()
-        with self._lock, contextlib.suppress(OSError, ValueError, av.error.FFmpegError):
-            self._nut.close()
 
 
 def _count(film: InputContainer, number: int) -> int:

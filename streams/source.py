@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
 
@@ -26,7 +27,7 @@ from streams.reading.webp import WebpFilm
 from streams.side import Unmoved
 from streams.still import Still, read_still, still_info
 
-__all__ = ["Chapter", "Cut", "FilmInfo", "Frame", "StreamInfo", "VideoSource"]
+__all__ = ["Chapter", "Cut", "FilmInfo", "Frame", "Seam", "StreamInfo", "VideoSource", "digest_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,24 @@ class Frame:
     def time(self) -> Fraction:
         """Presentation time in seconds."""
         return self.pts * self.time_base
+
+
+@dataclass(frozen=True, slots=True)
+class Seam:
+    """Where another run stopped reading a film: after `frames` pictures.
+
+    `last` has the times (ticks) and luma digests of the last few of them. `is_sound`: nothing had been amiss, so that
+    a seek gives the same pictures as reading from the beginning does.
+    """
+
+    frames: int
+    last: tuple[tuple[int, str], ...]
+    is_sound: bool
+
+
+def digest_of(frame: Frame) -> str:
+    """A fingerprint of a picture's luma, hexadecimal."""
+    return hashlib.blake2b(frame.luma.tobytes(), digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +105,11 @@ class VideoSource:
         self.warnings: list[str] = []
         self.still: Still | None = None
         self._film: Film | None = None
+        self._asked = (start, stop, format)
         self._inlet = Inlet(path)
+        self._passed: Iterator[Frame] | None = None
         try:
-            self._open(start, stop, format)
+            self._open(*self._asked)
         except BaseException:
             self.close()
             raise
@@ -106,11 +127,13 @@ class VideoSource:
         self._film = film
         self._cut = None if start is None and stop is None else Cut(start or Fraction(0), stop, film.origin)
         self._clock = Clock(film.time_base, 1)
-        timed = self._kept(film)
+        self._fitter: Fitter | None = None
+        begin = self._cut.origin + self._cut.start if self._cut and self._cut.start else None
+        timed = self._kept(film, film.pictures(begin))
         first = next(timed, None)
         if first is None:
             raise InputError(self._nothing(film))
-        self._timed = chain([first], timed)
+        self._timed: Iterator[_Timed] = chain([first], timed)
         self._describe(film, first)
 
     def _open_still(self, is_cut: bool) -> None:
@@ -135,22 +158,84 @@ class VideoSource:
         start = first.pts * info.time_base
         self.info = replace(info, cut=self._cut, frames_from_header=frames, start=start)
 
-    def _kept(self, film: Film) -> Iterator[_Timed]:
+    def _kept(self, film: Film, pictures: Iterator[VideoFrame]) -> Iterator[_Timed]:
         """Give pictures of the part that was asked for, times counted from its start."""
         base, cut = film.time_base, self._cut
         begin = cut.origin + cut.start if cut else None
         end = cut.origin + cut.stop if cut and cut.stop is not None else None
-        shift = begin // base if begin is not None else 0
-        for picture in film.pictures(begin if cut and cut.start else None):
+        shift = self._shift(film)
+        for picture in pictures:
             pts = self._clock.stamp(picture.pts if picture.pts is not None else picture.dts, picture.duration)
             if end is not None and pts * base >= end:
                 return
             if begin is None or pts * base >= begin:
                 yield _Timed(picture, pts - shift)
 
+    def _shift(self, film: Film) -> int:
+        """Ticks from the zero of the film's clock to the start of the part that was asked for."""
+        return (self._cut.origin + self._cut.start) // film.time_base if self._cut else 0
+
     def __iter__(self) -> Iterator[Frame]:
         """Give the pictures, each once."""
-        return self._pages(self.still) if self.still else self._frames()
+        return self._pages(self.still) if self.still else self._passed or self._frames()
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing has been amiss so far."""
+        film, clock, fitter = self._film, self._clock, self._fitter
+        damage = film.damage if film else None
+        fitted = fitter.sentence() if fitter else None
+        return not (fitted or clock.falling or clock.missing or (damage and (damage.undecoded or damage.marred)))
+
+    def skip_to(self, seam: Seam, beat: Callable[[], None]) -> bool:
+        """Go to the picture after a seam, before any was taken; `beat` is called again and again while that lasts.
+
+        False where the film has not the pictures that were read before it; then it must be opened anew.
+        """
+        if self._seeks(seam) and self._meets(seam, beat):
+            return True
+        if self._passed is not None:
+            self.close()
+            self._inlet = Inlet(self._inlet.path)
+            self._open(*self._asked)
+        return self._counts(seam, beat)
+
+    def _seeks(self, seam: Seam) -> bool:
+        """Go to a picture at or before the seam's first, if reading on from there gives what a reading of all gives."""
+        if self._film is None or not seam.is_sound or not seam.last or self.info.interlaced:
+            return False
+        pictures = self._film.again((seam.last[0][0] + self._shift(self._film)) * self.info.time_base)
+        if pictures is not None:
+            self._clock = Clock(self.info.time_base, self._clock.step)
+            self._timed = self._kept(self._film, pictures)
+        return pictures is not None
+
+    def _meets(self, seam: Seam, beat: Callable[[], None]) -> bool:
+        """Pass over pictures until the last ones before the seam have come, as they were."""
+        rest, frames = list(seam.last), self._frames()
+        self._passed = frames
+        for frame in frames:
+            beat()
+            if frame.pts < rest[0][0]:
+                continue
+            if (frame.pts, digest_of(frame)) != rest.pop(0):
+                return False
+            if not rest:
+                ahead = seam.frames - frame.index - 1
+                self._passed = (replace(later, index=later.index + ahead) for later in frames)
+                return True
+        return False
+
+    def _counts(self, seam: Seam, beat: Callable[[], None]) -> bool:
+        """Pass over as many pictures as were read before."""
+        frames = self._frames()
+        last: list[tuple[int, str]] = []
+        for frame in islice(frames, seam.frames):
+            beat()
+            if frame.index >= seam.frames - len(seam.last):
+                last.append((frame.pts, digest_of(frame)))
+        self._passed = frames
+        return tuple(last) == seam.last
 
     def _pages(self, still: Still) -> Iterator[Frame]:
         for index, page in enumerate(still.pages):
@@ -159,6 +244,7 @@ class VideoSource:
     def _frames(self) -> Iterator[Frame]:
         assert self._film is not None
         fitter, order, unmoved = Fitter(self.info.format, self._inlet.name), FieldOrder(), Unmoved()
+        self._fitter = fitter
         index = 0
         for timed in self._timed:
             try:

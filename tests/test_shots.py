@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from reels import textures
 
 from streams.prefetch import prefetch
-from streams.scale import Scaler
 from streams.shots import CutFinder, batches
 from streams.source import Frame
 
@@ -87,7 +86,7 @@ def frames(pictures: Sequence[NDArray[Any]]) -> Iterator[Frame]:
 @pytest.mark.parametrize("limit", [1, 4, 16])
 def test_a_batch_never_crosses_a_cut_and_never_exceeds_its_limit(limit: int) -> None:
     pictures = shot(9, 1) + shot(7, 2)
-    made = list(batches(frames(pictures), (36, 64), limit, Scaler()))
+    made = list(batches(frames(pictures), (36, 64), limit))
     assert [frame.index for batch in made for frame in batch.frames] == list(range(16))
     assert max(len(batch.frames) for batch in made) == min(limit, 9)
     assert [batch.shot for batch in made for _ in batch.frames] == [0] * 9 + [1] * 7
@@ -107,7 +106,7 @@ def test_over_a_queue_no_frame_waits_for_the_next() -> None:
                 gate.wait(5)
 
     with prefetch(live(), 8) as queue:
-        made = batches(queue, (36, 64), 16, Scaler())
+        made = batches(queue, (36, 64), 16)
         got = [frame.index for frame in next(made).frames]
         if got == [0]:
             got += [frame.index for frame in next(made).frames]

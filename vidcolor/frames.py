@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from streams.errors import OutputError
 from streams.formats import PictureFormat
+from vidcolor.films import Studio
 from vidcolor.job import Warnings, check_told, load_model
 from vidcolor.options import Options
-from vidcolor.pipeline import colour, open_source
+from vidcolor.pipeline import open_source
 from vidcolor.watch import Watcher
 
 Plane = NDArray[np.uint8] | NDArray[np.uint16]
@@ -76,7 +77,7 @@ def colorize(
         coded = in_memory(film.info.format)
         model = load_model(options)
         check_told(model, options)
-        with closing(colour(film, coded, model, options, warnings)) as pictures:
+        with closing(Studio(model, options, warnings).colour(film, coded)) as pictures:
             for picture in pictures:
                 frame = picture.frame
                 yield ColorFrame(frame.index, frame.time, frame.luma, picture.cb, picture.cr, coded)

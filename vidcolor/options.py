@@ -37,6 +37,7 @@ class Options:
         start: seconds; pictures before it are left out.
         stop: seconds; pictures from it on are left out.
         strict: end the run where there would be a warning.
+        resume: work in segments that outlive a crash, and go on with those that are there.
         overwrite: an output that is there already is replaced, once the new one is whole.
         codec, crf, preset: of the encoder; None = what the container and the picture ask for.
         lossless: every luma value of the output equals the input's.
@@ -58,6 +59,7 @@ class Options:
     start: Fraction | None = None
     stop: Fraction | None = None
     strict: bool = False
+    resume: bool = False
     overwrite: bool = False
     codec: str | None = None
     crf: int | None = None

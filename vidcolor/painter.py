@@ -11,6 +11,7 @@ from torch import Tensor
 from streams.errors import ModelError
 from streams.shots import Batch
 from streams.source import Frame
+from vidcolor.checkpoint import Checkpoint
 from vidcolor.memory import State
 from vidcolor.planes import ChromaMaker, Plane
 from vidcolor.stock import Shares
@@ -23,11 +24,15 @@ NO_MEMORY = "the device has no memory for a single picture: try a smaller --side
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A frame and its colours: chroma planes at the size and depth of the coded format."""
+    """A frame and its colours: chroma planes at the size and depth of the coded format.
+
+    `before` is set where a segment begins: what a run that goes on from here would have to know.
+    """
 
     frame: Frame
     cb: Plane
     cr: Plane
+    before: Checkpoint | None = None
 
 
 class Painter:
@@ -38,10 +43,16 @@ class Painter:
     """
 
     def __init__(
-        self, model: LoadedModel, maker: ChromaMaker, warn: Callable[[str], None], stock: Shares | None = None
+        self,
+        model: LoadedModel,
+        maker: ChromaMaker,
+        warn: Callable[[str], None],
+        stock: Shares | None = None,
+        since: Checkpoint | None = None,
     ) -> None:
-        """`stock`: what the network is told of the film stock."""
-        self._model = model
+        """`stock`: what the network is told of the film stock. `since`: where another run stopped."""
+        self._model = model.in_fp32() if since and since.is_fp32 and model.place.precision != "fp32" else model
+        self._since = since
         self._maker = maker
         self._warn = warn
         self._told = () if stock is None else (torch.tensor(stock),)
@@ -53,15 +64,27 @@ class Painter:
         Raises:
             ModelError: a colour that is not finite, or no memory for even a single frame.
         """
-        state = self._model.colorizer.start()
+        state = self._first_state()
         for batch in batches:
+            before = Checkpoint(state, batch.opens, self._is_fp32) if batch.opens else None
             if batch.begins_shot:
                 state = self._model.colorizer.start()
             light = self._maker.small_to_light(batch.small)
             ab, state = self._colour(light, state)
             planes = self._maker.chroma(ab, batch.small)
             for frame, (cb, cr) in zip(batch.frames, planes, strict=True):
-                yield Picture(frame, cb, cr)
+                yield Picture(frame, cb, cr, before)
+                before = None
+
+    def _first_state(self) -> State:
+        if self._since is None:
+            return self._model.colorizer.start()
+        device = self._model.place.device
+        return State({name: tensor.to(device) for name, tensor in self._since.state.tensors.items()})
+
+    @property
+    def _is_fp32(self) -> bool:
+        return self._model.place.precision == "fp32"
 
     def _colour(self, light: Tensor, state: State) -> tuple[Tensor, State]:
         ab, after = self._steps(light, state)

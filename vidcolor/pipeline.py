@@ -1,32 +1,24 @@
-"""The pipeline: a film is decoded, coloured and encoded, three steps that overlap in threads with bounded queues."""
+"""What to restore and where to: looks at the input, settles the output, and gives the job that does it."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from streams.errors import InputError, ModelError, OutputError, UsageError, printable
-from streams.formats import PictureFormat
-from streams.prefetch import prefetch
-from streams.scale import Scaler
-from streams.shots import batches
-from streams.sink import EncodeOptions, OutputPlan, VideoSink, default_target, plan_output
+from streams.errors import UsageError
+from streams.sink import EncodeOptions, default_target, plan_output
 from streams.source import VideoSource
 from vidcolor import zoo
 from vidcolor.brake import Brake
-from vidcolor.job import Job, Warnings, check_apart, mark_of
+from vidcolor.films import FilmJob
+from vidcolor.job import Job, check_apart
 from vidcolor.options import Options
+from vidcolor.resume import ResumableJob
 from vidcolor.stills import StillJob, default_still
 from vidcolor.watch import Report, Watcher
 
-if TYPE_CHECKING:
-    from vidcolor.painter import Picture
-    from vidcolor.zoo import LoadedModel
-
 PIPE = "-"
-MOST_AHEAD = 1 << 25  # luma samples that may wait in each queue: 16 pictures of 1080p, 4 of 2160p
 
 
 def restore(
@@ -62,6 +54,8 @@ def prepare(source: Path | str, target: Path | str | None, options: Options) -> 
     """
     if source == PIPE and target is None:
         raise UsageError("stdin has no name to make another of: give -o OUTPUT")
+    if options.resume and PIPE in (source, target):
+        raise UsageError("--resume needs files: nothing that went through a pipe can be gone on with")
     with closing(open_source(source, options)) as film:
         yield _still_job(film, target, options) if film.still and target != PIPE else _film_job(film, target, options)
 
@@ -95,79 +89,9 @@ def _film_job(film: VideoSource, target: Path | str | None, options: Options) ->
     )
     wanted = default_target(film.info, encoder) if target is None else _path(target)
     check_apart(film.info.path, wanted)
-    return FilmJob(film, plan_output(film.info, wanted, encoder), options)
+    kind = ResumableJob if options.resume else FilmJob
+    return kind(film, plan_output(film.info, wanted, encoder), options)
 
 
 def _path(place: Path | str) -> Path | None:
     return None if place == PIPE else Path(place)
-
-
-class FilmJob(Job):
-    """A film that may be restored."""
-
-    def __init__(self, source: VideoSource, plan: OutputPlan, options: Options) -> None:
-        """`plan` says how it will be written."""
-        super().__init__(plan.target, options)
-        self._source = source
-        self._plan = plan
-
-    @property
-    def total(self) -> int | None:
-        """How many pictures its header claims."""
-        return self._source.info.frames_from_header
-
-    def describe(self) -> list[str]:
-        """The plan in words."""
-        info, plan = self._source.info, self._plan
-        count = "an unknown number of" if self.total is None else self.total
-        return [
-            f"input {printable(info.name)}: {info.container}, {info.format.width}x{info.format.height}"
-            f" {info.format.pixels}, {count} pictures",
-            *(f"stream {stream.index}: {stream.kind} {printable(stream.codec)}" for stream in info.streams),
-            f"output {printable(plan.target or 'stdout')}: {plan.muxer}, {plan.encoder}, {plan.coded.pixels}",
-        ]
-
-    def losses(self) -> Iterable[str]:
-        """What the output cannot hold."""
-        return self._plan.warnings
-
-    def work(self, model: LoadedModel, warnings: Warnings, watcher: Watcher, brake: Brake) -> int:
-        """Colour all pictures and write them."""
-        mark = str(mark_of(model, self.options))
-        with VideoSink(self._plan, self._source.info, mark) as sink, brake.guarding(sink.abort):
-            watcher.started(self.total, self._guess())
-            with closing(colour(self._source, self._plan.coded, model, self.options, warnings)) as coloured:
-                for count, picture in enumerate(coloured, 1):
-                    brake.check()
-                    sink.write(picture.frame, picture.cb, picture.cr)
-                    watcher.progressed(count)
-            warnings.tell(self._source.warnings, InputError)
-            warnings.tell(sink.warnings, OutputError)
-            return sink.finish()
-
-    def _guess(self) -> int | None:
-        """How many pictures there may be: length by rate."""
-        info, cut = self._source.info, self._source.info.cut
-        if not info.duration_from_header or not info.average_rate:
-            return None
-        begin, end = (cut.start, cut.stop) if cut else (0, None)
-        length = min(info.duration_from_header, end or info.duration_from_header) - begin
-        return max(1, round(length * info.average_rate))
-
-
-def colour(
-    film: VideoSource, coded: PictureFormat, model: LoadedModel, options: Options, warnings: Warnings
-) -> Generator[Picture, None, None]:
-    """Give a film's pictures with the chroma that the network sees in them, in the form `coded`."""
-    from vidcolor.painter import Painter
-    from vidcolor.planes import ChromaMaker, network_size
-
-    form, spec = film.info.format, model.colorizer.spec
-    ahead = max(2, min(16, MOST_AHEAD // (form.width * form.height)))
-    size = network_size((form.height, form.width), options.side or spec.side, spec.stride)
-    maker = ChromaMaker(form, coded, options.saturation)
-    painter = Painter(model, maker, lambda text: warnings.tell([text], ModelError), options.told)
-    with prefetch(film, ahead) as frames:
-        shots = batches(frames, size, options.batch or model.place.batch, Scaler())
-        with prefetch(painter.paint(shots), ahead) as pictures:
-            yield from pictures

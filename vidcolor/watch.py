@@ -34,6 +34,12 @@ class Watcher:
     def started(self, total: int | None, about: int | None = None) -> None:
         """Work begins: `total` pictures where the file says so, else perhaps a guess from its length."""
 
+    def resumed(self, frames: int) -> None:
+        """Before work begins: as many pictures were finished by an earlier run."""
+
+    def paused(self, frames: int) -> None:
+        """The run ends too early; as many pictures are kept, for a run with `resume` to go on with."""
+
     def progressed(self, frame: int) -> None:
         """As many pictures are finished."""
 

@@ -72,8 +72,10 @@ class Decoder:
     _shown: int = 0
     _frames: int = 0
     _last_end: Fraction | None = None
+    _last_due: int | None = None
     _is_whole: bool = True
     _last_place: int | None = None
+    _is_continued: bool = False
     lost_tail: bool = False
 
     def __post_init__(self) -> None:
@@ -82,9 +84,12 @@ class Decoder:
         context.options = {"max_pixels": str(MAX_SAMPLES)}
         context.thread_type = "AUTO" if self.is_patient else "SLICE"
 
-    def seek(self, ticks: int) -> bool:
-        """Go to a key picture at or before `ticks` of the stream's clock; False where the film cannot."""
-        self._is_whole = False
+    def seek(self, ticks: int, *, is_continued: bool = False) -> bool:
+        """Go to a key picture at or before `ticks` of the stream's clock; False where the film cannot.
+
+        `is_continued`: everything before was read by another run, and nothing was amiss; so its end is judged.
+        """
+        self._is_whole, self._is_continued = is_continued, is_continued
         try:
             self.container.seek(ticks, stream=self.stream)
         except _BROKEN:
@@ -116,6 +121,7 @@ class Decoder:
                 if packet.stream_index == self.stream.index:
                     self._packets += 1
                     self._shown += not packet.is_discard
+                    self._last_due = packet.dts if packet.dts is not None else self._last_due
                     yield packet
 
     def _decoded(self, packet: Packet[Stream] | None) -> list[VideoFrame]:
@@ -144,12 +150,20 @@ class Decoder:
         end = (packet.pts + (packet.duration or 0)) * packet.time_base
         self._last_end = end if self._last_end is None else max(end, self._last_end)
 
+    def _expected(self) -> int:
+        """Count the packets that the index promises: all, or those that should have come after a seek."""
+        entries = self.stream.index_entries
+        if not self._is_continued:
+            return len(entries)
+        last = self._last_due
+        return self._packets + sum(last is None or entry.timestamp > last for entry in entries)
+
     def _judge_end(self) -> None:
         """Compare what came with what the head of the file promised, where it is known to be true to it."""
         if not self._is_whole:
             return
         if "mov" in self.container.format.name:
-            self.damage.absent = max(0, len(self.stream.index_entries) - self._packets)
+            self.damage.absent = max(0, self._expected() - self._packets)
         elif self.container.duration and self._last_end is not None and self.container.format.name != "mpegts":
             # Heads count from zero, also where the first picture comes late.
             stated_end = (self.container.duration + min(0, self.container.start_time or 0)) * _MICROSECOND

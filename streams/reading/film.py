@@ -53,6 +53,9 @@ class Film(Protocol):
     def pictures(self, begin: Fraction | None) -> Iterator[VideoFrame]:
         """Give pictures in display order, from the first or from some picture at or before `begin` seconds."""
 
+    def again(self, at: Fraction) -> Iterator[VideoFrame] | None:
+        """Open anew and give pictures from one at or before `at` seconds on; None where that is not sure."""
+
     def info(self, first: VideoFrame) -> FilmInfo:
         """Describe the film, given its first picture."""
 
@@ -119,6 +122,16 @@ class LibraryFilm:
                     damage.marred += picture.is_corrupt
                     yield picture
             self.damage = damage
+
+    def again(self, at: Fraction) -> Iterator[VideoFrame] | None:
+        """Open anew and give pictures from one at or before `at` seconds on; None where that is not sure."""
+        if not self._can_seek():
+            return None
+        self._container.close()
+        self._open(self._decoder.is_patient)
+        if not self._decoder.seek(int(at / self.time_base), is_continued=True):
+            return None
+        return self._guarded(self._with_tail(self._decoder.pictures()))
 
     def _from_time(self, begin: Fraction) -> Iterator[VideoFrame]:
         """Seek, and trust the seek only if it landed at or before `begin`; else decode from the first picture."""

@@ -50,6 +50,10 @@ class WebpFilm:
             time += picture.duration
             yield picture
 
+    def again(self, at: Fraction) -> None:
+        """Say that no picture can be reached but through those before it."""
+        del at
+
     def info(self, first: VideoFrame) -> FilmInfo:
         """Describe the film, given its first picture."""
         fmt = PictureFormat.of((first.width, first.height), first.format.name, ColorTags())

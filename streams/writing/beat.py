@@ -35,7 +35,7 @@ class Beat:
 
     def __init__(self, plan: OutputPlan, info: FilmInfo) -> None:
         counts = plan.container.one_rate or plan.codec.one_rate
-        self._tick = 1 / info.average_rate if counts and info.average_rate else None
+        self.tick = 1 / info.average_rate if counts and info.average_rate else None
         self._place = plan.container.name if plan.container.one_rate else plan.codec.name
         self._is_gapless = plan.container.gapless
         self._zero = first_beat(plan, info) if plan.container.leads else 0
@@ -46,22 +46,26 @@ class Beat:
 
     def clock(self, usual: Fraction) -> Fraction:
         """Return the clock of the pictures that `placed` gives; `usual` is the film's."""
-        return self._tick or usual
+        return self.tick or usual
 
     def placed(self, frame: Frame) -> Frame:
         """Return a picture at its beat."""
-        if self._tick is None:
+        if self.tick is None:
             return frame
-        at = round(frame.time / self._tick)
-        slip = at * self._tick - frame.time
+        return replace(frame, pts=self.at(frame.time, self.tick), time_base=self.tick)
+
+    def at(self, time: Fraction, tick: Fraction) -> int:
+        """Return the beat of the next picture, which is due at `time` seconds."""
+        at = round(time / tick)
+        slip = at * tick - time
         if self._last is None:
             # The first picture, and everything else with it, moves by so much: nothing gets out of step.
             self._slip = slip
         else:
             at = self._last + 1 if self._is_gapless else max(at, self._last + 1)
-            self._note(abs(at * self._tick - frame.time - self._slip))
+            self._note(abs(at * tick - time - self._slip))
         self._last = at
-        return replace(frame, pts=at - self._zero, time_base=self._tick)
+        return at - self._zero
 
     def _note(self, slip: Fraction) -> None:
         if slip > _UNHEARD:
@@ -70,10 +74,10 @@ class Beat:
 
     def sentence(self) -> str | None:
         """Say which times were lost, after the last picture; None where none were."""
-        if not self._moved or self._tick is None:
+        if not self._moved or self.tick is None:
             return None
         pictures = "1 picture moves" if self._moved == 1 else f"{self._moved} pictures move"
         return (
-            f"{self._place} counts pictures, {float(1 / self._tick):g} a second, and does not time them: {pictures}"
+            f"{self._place} counts pictures, {float(1 / self.tick):g} a second, and does not time them: {pictures}"
             f" by up to {float(self._farthest * 1000):.0f} ms"
         )

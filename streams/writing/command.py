@@ -45,19 +45,36 @@ class Command:
     tail: bytes = field(default=b"", repr=False)
 
 
-def build(plan: OutputPlan, info: FilmInfo, mark: str, target: Path | None, covers: tuple[Path, ...] = ()) -> Command:
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """How pictures come that are coded already: the container on the pipe, their clock, seconds they are early."""
+
+    form: str
+    tick: Fraction
+    early: Fraction = Fraction(0)
+
+
+def build(
+    plan: OutputPlan,
+    info: FilmInfo,
+    mark: str,
+    target: Path | None,
+    covers: tuple[Path, ...] = (),
+    coded: Coded | None = None,
+) -> Command:
     """Build the command that encodes `info` as `plan` says to `target` (None: standard output).
 
-    `covers` are files to attach, in the order of `plan.manifest.attached`.
+    `covers` are files to attach, in the order of `plan.manifest.attached`. `coded`: pictures are copied, not encoded.
     """
     own_tags = _own_tags(plan, info, mark)
-    chosen = {**_whole(plan, info), **_marked(plan, info, mark, own_tags), **_pictures(plan, info, mark)}
+    pictures = _pictures(plan, info, mark) if coded is None else _copied_pictures(plan, info, mark, coded)
+    chosen = {**_whole(plan, info), **_marked(plan, info, mark, own_tags), **pictures}
     for at, passenger in enumerate(plan.manifest.mapped):
-        chosen |= _stream(plan, at, passenger)
+        chosen |= _stream(plan, at, passenger, "copy" if coded else plan.encoder)
         if info.cut is not None and passenger.way != "pictures":
             # Packets between the place found by seeking and the start: with -copyts they would come along.
             chosen[f"copypriorss:{at}"] = "0"
-    output = ffmpeg.output(*_inputs(plan, info), _TARGET, **chosen)
+    output = ffmpeg.output(*_inputs(plan, info, coded), _TARGET, **chosen)
     words = ffmpeg.get_args(output)
     words[-1:-1] = [*_repeated(plan, info), *_attachments(plan, covers)]
     names = {_FILM: f"file:{info.path}", _TARGET: "pipe:1" if target is None else f"file:{target}"}
@@ -66,11 +83,8 @@ def build(plan: OutputPlan, info: FilmInfo, mark: str, target: Path | None, cove
     return Command((*start, *(names.get(word, word) for word in words)), own_tags, tail=_tail(plan, mark))
 
 
-def _inputs(plan: OutputPlan, info: FilmInfo) -> list[ffmpeg.nodes.FilterableStream]:
-    # Pictures are read as they come, without a look ahead for facts that the options state.
-    pictures = ffmpeg.input(
-        _PICTURES, f="nut", probesize="32", analyzeduration="0", fpsprobesize="0", **_roll(plan, info)
-    )
+def _inputs(plan: OutputPlan, info: FilmInfo, coded: Coded | None) -> list[ffmpeg.nodes.FilterableStream]:
+    pictures = ffmpeg.input(_PICTURES, **_pipe(coded), **_roll(plan, info))
     streams = plan.manifest.mapped
     if not _has_film(plan, info):
         return [pictures["v:0"]]
@@ -78,6 +92,13 @@ def _inputs(plan: OutputPlan, info: FilmInfo) -> list[ffmpeg.nodes.FilterableStr
     chosen = [pictures["v:0"] if one.way == "pictures" else film[str(one.stream.index)] for one in streams]
     # A stream that is not there, optional: it brings the film in for its tags even if no stream of it is copied.
     return [*chosen, film[_NO_STREAM]]
+
+
+def _pipe(coded: Coded | None) -> dict[str, str]:
+    if coded is None:
+        # Pictures are read as they come, without a look ahead for facts that the options state.
+        return {"f": "nut", "probesize": "32", "analyzeduration": "0", "fpsprobesize": "0"}
+    return {"f": coded.form, **({"itsoffset": _seconds(-coded.early)} if coded.early else {})}
 
 
 def _has_film(plan: OutputPlan, info: FilmInfo) -> bool:
@@ -159,10 +180,34 @@ def _pictures(plan: OutputPlan, info: FilmInfo, mark: str) -> dict[str, str]:
     at = plan.manifest.main
     chosen = _quality(plan, info) | _stated(plan) | {"fps_mode": "passthrough", "enc_time_base": _clock(plan, info)}
     chosen["filter"] = ",".join(_filters(plan, info))
-    if plan.codec.name == "h264":
-        # It outlives every copy, also into files whose tags a program drops.
-        chosen["bsf"] = f"h264_metadata=sei_user_data={marks.message(mark)}"
+    messages = list(_message(plan, mark))
+    chosen |= {"bsf": messages[0]} if messages else {}
     return {f"{name}:{at}": value for name, value in chosen.items()}
+
+
+def _copied_pictures(plan: OutputPlan, info: FilmInfo, mark: str, coded: Coded) -> dict[str, str]:
+    order = {True: "tt", False: "bb"}[info.top_field_first] if info.interlaced else "progressive"
+    # An encoder would have said the range even where nobody stated it.
+    said = {"color_range": "pc" if plan.coded.full_range else "tv"}
+    chosen = said | _stated(plan) | {"field_order": order, "bsf": ",".join(_copying(plan, mark, coded))}
+    at = plan.manifest.main
+    # QuickTime names every coder; as a tag of the film it would be news.
+    return {f"{name}:{at}": value for name, value in chosen.items()} | {f"metadata:s:{at}": "encoder="}
+
+
+def _copying(plan: OutputPlan, mark: str, coded: Coded) -> Iterator[str]:
+    """Put packets into the form in which an encoder would have given them."""
+    if plan.codec.name == "h264" and coded.form == "mov" and plan.muxer == "vob":
+        yield "h264_mp4toannexb"  # other muxers that want start codes see to it themselves
+    yield from _message(plan, mark)
+    # NUT makes a finer clock of every clock.
+    yield f"setts=pts=PTS:dts=DTS:time_base={coded.tick.numerator}/{coded.tick.denominator}"
+
+
+def _message(plan: OutputPlan, mark: str) -> Iterator[str]:
+    """Say among H.264 pictures whose colours they are: it outlives every copy, also into files that lose their tags."""
+    if plan.codec.name == "h264" and mark:
+        yield f"h264_metadata=sei_user_data={marks.message(mark)}"
 
 
 def _clock(plan: OutputPlan, info: FilmInfo) -> str:
@@ -172,6 +217,7 @@ def _clock(plan: OutputPlan, info: FilmInfo) -> str:
 
 
 def _counts(plan: OutputPlan) -> bool:
+    """Tell whether pictures are counted, not timed: by the container or in the stream."""
     return plan.container.one_rate or plan.codec.one_rate
 
 
@@ -252,9 +298,9 @@ def _stated(plan: OutputPlan) -> dict[str, str]:
     return {name: value for name, value in words.items() if value}
 
 
-def _stream(plan: OutputPlan, at: int, passenger: Passenger) -> dict[str, str]:
+def _stream(plan: OutputPlan, at: int, passenger: Passenger, encoder: str) -> dict[str, str]:
     way, stream = passenger.way, passenger.stream
-    codec = {"pictures": plan.encoder, "text": plan.container.text or "copy"}.get(way, "copy")
+    codec = {"pictures": encoder, "text": plan.container.text or "copy"}.get(way, "copy")
     chosen = {f"c:{at}": codec}
     if plan.manifest.carries:
         chosen[f"map_metadata:s:{at}"] = f"{_film_number(plan)}:s:{stream.index}"

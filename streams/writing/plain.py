@@ -41,10 +41,13 @@ class Writer(Protocol):
 class PlainWriter:
     """Writes planes one after the other, with Y4M's words before them or with none."""
 
-    def __init__(self, plan: OutputPlan, info: FilmInfo, mark: str, target: Path | None) -> None:
+    def __init__(
+        self, plan: OutputPlan, info: FilmInfo, mark: str, target: Path | None, *, has_head: bool = True
+    ) -> None:
         """Open `target` (None: standard output); raises OutputError where that fails."""
-        self._head = y4m_head(plan, info) if plan.muxer == "yuv4mpegpipe" else b""
-        self._between = b"FRAME\n" if self._head else b""
+        is_y4m = plan.muxer == "yuv4mpegpipe"
+        self._head = y4m_head(plan, info) if is_y4m and has_head else b""
+        self._between = b"FRAME\n" if is_y4m else b""
         self._packer = Packer(plan.coded, plan.luma_shift)
         self._target = target
         self._is_live = target is None

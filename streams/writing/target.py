@@ -33,7 +33,7 @@ def check_place(target: Path) -> None:
     if mode is not None and not stat.S_ISREG(mode):
         what = "a folder" if stat.S_ISDIR(mode) else "a device or a pipe"
         raise OutputError(f"{printable(target)} is {what}, not a file that can be written")
-    _check_folder(_followed(target).parent)
+    _check_folder(followed(target).parent)
 
 
 def _check_folder(folder: Path) -> None:
@@ -43,7 +43,7 @@ def _check_folder(folder: Path) -> None:
         raise OutputError(f"the folder {printable(folder)} may not be written to")
 
 
-def _followed(target: Path) -> Path:
+def followed(target: Path) -> Path:
     """Follow links, so that what they point to is replaced and they stay."""
     return Path(os.path.realpath(target))
 
@@ -57,9 +57,9 @@ class Temporary:
 
     def __init__(self, target: Path, suffix: str | None = None) -> None:
         """Create it, after removing leftovers of the same name; raises OutputError where that fails."""
-        self._final = _followed(target)
+        self._final = followed(target)
         sweep(target)
-        name = _stem(self._final) + _MARK + secrets.token_hex(4) + (suffix or self._final.suffix)
+        name = hidden_stem(self._final) + _MARK + secrets.token_hex(4) + (suffix or self._final.suffix)
         self.path = self._final.with_name(name)
         self._lock: int | None = None
         with writing(target):
@@ -76,16 +76,13 @@ class Temporary:
         """Bring the file to the disk, then to its name; raises OutputError where that fails, and nothing is left."""
         try:
             with writing(self._final):
-                _sync(self.path, os.O_RDWR)
+                sync(self.path)
                 self._unlock()
                 self.path.replace(self._final)
         except BaseException:
             self.discard()
             raise
-        if os.name == "posix":
-            # The file is whole and has its name; some file systems cannot bring a folder to the disk.
-            with suppress(OSError):
-                _sync(self._final.parent, os.O_RDONLY)
+        sync_folder(self._final.parent)
 
     def discard(self) -> None:
         """Remove the file, if it is still there. Twice does no harm."""
@@ -104,7 +101,7 @@ class Temporary:
 _QUIET = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOINHERIT", 0)
 
 
-def _stem(final: Path) -> str:
+def hidden_stem(final: Path) -> str:
     """Return the hidden beginning of a temporary's name, cut by whole characters to what a file system can hold."""
     stem = final.stem.lstrip(".")
     while len(os.fsencode(stem)) > _LONGEST_STEM:
@@ -114,7 +111,7 @@ def _stem(final: Path) -> str:
 
 def sweep(target: Path) -> None:
     """Remove temporaries of `target` that a killed run left; those of a run that lives are kept."""
-    final = _followed(target)
+    final = followed(target)
     for path in _leftovers(final):
         if not _is_held(path):
             # On Windows a file that is in use stays; elsewhere another run may have been faster.
@@ -123,7 +120,7 @@ def sweep(target: Path) -> None:
 
 
 def _leftovers(final: Path) -> Iterator[Path]:
-    beginning = _stem(final) + _MARK
+    beginning = hidden_stem(final) + _MARK
     try:
         yield from [path for path in final.parent.iterdir() if path.name.startswith(beginning)]
     except OSError:
@@ -145,6 +142,18 @@ def _is_held(path: Path) -> bool:
         with suppress(OSError):
             os.close(descriptor)
     return False
+
+
+def sync(path: Path) -> None:
+    """Bring a file's bytes to the disk."""
+    _sync(path, os.O_RDWR)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's names to the disk, where the system can: the files themselves are whole already."""
+    if os.name == "posix":
+        with suppress(OSError):
+            _sync(folder, os.O_RDONLY)
 
 
 def _sync(path: Path, flags: int) -> None:

@@ -31,7 +31,7 @@ class BarVoice(Voice):
     def started(self, total: int | None, about: int | None = None) -> None:
         """Show the bar."""
         super().started(total, about)
-        self._bar.add_task("", total=total or about)
+        self._bar.add_task("", total=total or about, completed=self._done_before)
         self._bar.start()
         self._moving = True
 

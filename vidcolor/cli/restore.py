@@ -45,6 +45,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         "--start", type=_time, metavar="T", help="leave out what comes before (12.5 or 1:02.5; default: none)"
     )
     group.add_argument("--stop", type=_time, metavar="T", help="leave out what comes from there on (default: end)")
+    again = "work in segments that outlive a crash; go on with those that an earlier run left"
+    group.add_argument("--resume", action="store_true", help=again)
     group.add_argument("--strict", action="store_true", help="end with an error where there would be a warning")
     group.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
 

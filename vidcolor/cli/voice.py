@@ -25,6 +25,7 @@ class Voice(Watcher):
         self.verbose = verbose
         self.closing = closing
         self._begun = time.monotonic()
+        self._done_before = 0
 
     @staticmethod
     def early(words: Sequence[str]) -> Voice:
@@ -83,10 +84,20 @@ class Voice(Watcher):
         del total, about
         self._begun = time.monotonic()
 
+    def resumed(self, frames: int) -> None:
+        """Say what an earlier run has done already."""
+        self._done_before = frames
+        if frames and not self.quiet:
+            self.write(f"vidcolor: {frames} pictures are there already: going on from them")
+
+    def paused(self, frames: int) -> None:
+        """Say what is kept, and how to go on."""
+        self.write(f"vidcolor: {frames} pictures are kept: the same command with --resume goes on from there")
+
     def finished(self, report: Report) -> None:
         """One closing line."""
         if self.closing and not self.quiet:
-            rate = report.frames / max(time.monotonic() - self._begun, 1e-3)
+            rate = (report.frames - self._done_before) / max(time.monotonic() - self._begun, 1e-3)
             where = report.output or "stdout"
             self.write(f"vidcolor: {where}: {report.frames} pictures, {rate:.1f} a second")
 
@@ -132,8 +143,16 @@ class JsonVoice(Voice):
         """Say how much there is, and begin the heartbeat."""
         super().started(total, about)
         self._total = total
-        self.event("start", total=total, resumed_from=0)
+        self.event("start", total=total, resumed_from=self._done_before)
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+
+    def resumed(self, frames: int) -> None:
+        """Remember what an earlier run has done already: `start` says it."""
+        self._done_before = frames
+
+    def paused(self, frames: int) -> None:
+        """Say what is kept, and how to go on."""
+        self.event("warning", message=f"{frames} pictures are kept: the same command with --resume goes on from there")
 
     def progressed(self, frame: int) -> None:
         """Say how far it is, not too often."""
@@ -157,7 +176,7 @@ class JsonVoice(Voice):
 
     def _tell(self) -> None:
         now = time.monotonic()
-        rate = round(self._frame / max(now - self._begun, 1e-3), 2)
+        rate = round((self._frame - self._done_before) / max(now - self._begun, 1e-3), 2)
         self.event("progress", frame=self._frame, total=self._total, fps=rate)
         self._told = (self._frame, now)
 

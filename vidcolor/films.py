@@ -1,0 +1,128 @@
+"""A film on its way: decoded, coloured and encoded, three steps that overlap in threads with bounded queues."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from streams.errors import InputError, ModelError, OutputError, printable
+from streams.formats import PictureFormat
+from streams.prefetch import prefetch
+from streams.shots import Gatherer, Pace
+from streams.sink import OutputPlan, VideoSink
+from streams.source import VideoSource
+from vidcolor.brake import Brake
+from vidcolor.job import Job, Warnings, mark_of
+from vidcolor.options import Options
+from vidcolor.watch import Watcher
+
+if TYPE_CHECKING:
+    from vidcolor.checkpoint import Checkpoint
+    from vidcolor.painter import Painter, Picture
+    from vidcolor.zoo import LoadedModel
+
+MOST_AHEAD = 1 << 25  # luma samples that may wait in each queue: 16 pictures of 1080p, 4 of 2160p
+
+
+class FilmJob(Job):
+    """A film that may be restored."""
+
+    def __init__(self, source: VideoSource, plan: OutputPlan, options: Options) -> None:
+        """`plan` says how it will be written."""
+        super().__init__(plan.target, options)
+        self._source = source
+        self._plan = plan
+
+    @property
+    def total(self) -> int | None:
+        """How many pictures its header claims."""
+        return self._source.info.frames_from_header
+
+    def describe(self) -> list[str]:
+        """The plan in words."""
+        info, plan = self._source.info, self._plan
+        count = "an unknown number of" if self.total is None else self.total
+        return [
+            f"input {printable(info.name)}: {info.container}, {info.format.width}x{info.format.height}"
+            f" {info.format.pixels}, {count} pictures",
+            *(f"stream {stream.index}: {stream.kind} {printable(stream.codec)}" for stream in info.streams),
+            f"output {printable(plan.target or 'stdout')}: {plan.muxer}, {plan.encoder}, {plan.coded.pixels}",
+        ]
+
+    def losses(self) -> Iterable[str]:
+        """What the output cannot hold."""
+        return self._plan.warnings
+
+    def work(self, model: LoadedModel, warnings: Warnings, watcher: Watcher, brake: Brake) -> int:
+        """Colour all pictures and write them."""
+        mark = str(mark_of(model, self.options))
+        with VideoSink(self._plan, self._source.info, mark) as sink, brake.guarding(sink.abort):
+            watcher.started(self.total, self._guess())
+            studio = Studio(model, self.options, warnings)
+            with closing(studio.colour(self._source, self._plan.coded)) as coloured:
+                for count, picture in enumerate(coloured, 1):
+                    brake.check()
+                    sink.write(picture.frame, picture.cb, picture.cr)
+                    watcher.progressed(count)
+            warnings.tell(self._source.warnings, InputError)
+            warnings.tell(sink.warnings, OutputError)
+            return sink.finish()
+
+    def _guess(self) -> int | None:
+        """How many pictures there may be: length by rate."""
+        info, cut = self._source.info, self._source.info.cut
+        if not info.duration_from_header or not info.average_rate:
+            return None
+        begin, end = (cut.start, cut.stop) if cut else (0, None)
+        length = min(info.duration_from_header, end or info.duration_from_header) - begin
+        return max(1, round(length * info.average_rate))
+
+
+class Studio:
+    """Where films get their colours: a network, and how it is to be used."""
+
+    def __init__(self, model: LoadedModel, options: Options, warnings: Warnings) -> None:
+        """One serves any number of films, one after the other."""
+        self.model = model
+        self.warnings = warnings
+        self._options = options
+
+    def colour(
+        self, film: VideoSource, coded: PictureFormat, pace: Pace | None = None, since: Checkpoint | None = None
+    ) -> Generator[Picture, None, None]:
+        """Give a film's pictures with the chroma that the network sees in them.
+
+        Args:
+            film: where pictures come from.
+            coded: the form that chroma is to have.
+            pace: where segments begin; None = there are none.
+            since: what was known where another run stopped.
+        """
+        form = film.info.format
+        ahead = max(2, min(16, MOST_AHEAD // (form.width * form.height)))
+        gatherer = self._gatherer(form, pace, since)
+        painter = self._painter(form, coded, since)
+        with (
+            prefetch(film, ahead) as frames,
+            prefetch(painter.paint(gatherer.batches(frames)), ahead) as pictures,
+        ):
+            yield from pictures
+
+    def _gatherer(self, form: PictureFormat, pace: Pace | None, since: Checkpoint | None) -> Gatherer:
+        from vidcolor.planes import network_size
+
+        spec, options = self.model.colorizer.spec, self._options
+        size = network_size((form.height, form.width), options.side or spec.side, spec.stride)
+        limit = options.batch or self.model.place.batch
+        return Gatherer(size, limit, pace, since.cuts if since else None)
+
+    def _painter(self, form: PictureFormat, coded: PictureFormat, since: Checkpoint | None) -> Painter:
+        from vidcolor.painter import Painter
+        from vidcolor.planes import ChromaMaker
+
+        maker = ChromaMaker(form, coded, self._options.saturation)
+        return Painter(self.model, maker, self._warned, self._options.told, since)
+
+    def _warned(self, text: str) -> None:
+        self.warnings.tell([text], ModelError)
