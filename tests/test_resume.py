@@ -1,4 +1,4 @@
-"""A run that died goes on where it stopped, to the very pictures of a run that did not; what does not fit is not used."""
+"""A run that died goes on to the very pictures of a run that did not; work that does not fit is not used."""
 
 from __future__ import annotations
 
@@ -178,7 +178,9 @@ def test_a_damaged_film_goes_on_to_the_same_pictures_and_is_said_to_be_damaged(t
 
 @pytest.mark.usefixtures("short")
 @pytest.mark.parametrize("other", ["settings", "encoder", "part", "input"])
-def test_work_that_does_not_fit_is_said_and_not_used(film: Path, tmp_path: Path, make_film: MakeFilm, other: str) -> None:
+def test_work_that_does_not_fit_is_said_and_not_used(
+    film: Path, tmp_path: Path, make_film: MakeFilm, other: str
+) -> None:
     target = tmp_path / "new.mkv"
     stopped(film, target, 20)
     options = {
