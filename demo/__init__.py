@@ -1,1 +1,1 @@
-"""The demonstration page and its sample films; nothing imports it."""
+"""The page: `vidcolor demo` for people, named addresses for programmes, and its sample films; nothing imports it."""

@@ -12,11 +12,11 @@ from typing import NoReturn
 from streams.errors import FilmError, Interrupted, ReaderLeft, UsageError, printable
 from vidcolor import __version__
 from vidcolor.brake import Brake
-from vidcolor.cli import doctor, evaluate, models, restore, train
+from vidcolor.cli import demo, doctor, evaluate, models, restore, train
 from vidcolor.cli.supervisor import Supervisor
 from vidcolor.cli.voice import Voice
 
-COMMANDS = (restore, models, doctor, evaluate, train)
+COMMANDS = (restore, demo, models, doctor, evaluate, train)
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG}
 _CLOSED = {errno.EPIPE, errno.ESHUTDOWN}
 
