@@ -76,7 +76,7 @@ class Files:
             parser.write(chunk)
             self.running[key] = (taking.name, taking.total)
         parser.finalize()
-        if taking.is_open:
+        if taking.is_open or not taking.done:
             raise Refused("The upload was broken off.")
 
     async def progress(self, request: Request) -> Response:
