@@ -106,7 +106,7 @@ class FilmActs:
         more = {"shots": shots} if is_ready else {}
         return self._update(facts=parts.facts(drawn), **more, **_buttons(is_ready))
 
-    def gone(self, request: gr.Request) -> Updates:
+    async def gone(self, request: gr.Request) -> Updates:
         """The film was taken away again."""
         notes_of(caller_of(request)).clear()
         return self._update(
@@ -233,7 +233,7 @@ class FilmActs:
 
         return self._telling(frame)
 
-    def cancel(self, request: gr.Request) -> None:
+    async def cancel(self, request: gr.Request) -> None:
         """Stop what this page ordered."""
         self._studio.cancel(caller_of(request))
 
@@ -303,6 +303,6 @@ class LiveActs:
             elif news["event"] == "failed":
                 raise Refused(news["reason"])
 
-    def stop(self, request: gr.Request) -> None:
+    async def stop(self, request: gr.Request) -> None:
         """Stop the film."""
         self._studio.cancel(caller_of(request))

@@ -173,8 +173,8 @@ class _Camera:
 
     def _frames(self) -> Iterator[Frame]:
         while self._waiting:
-            yield Frame(self._waiting.pop(), self.count, Fraction(1), 1, self.count)
             self.count += 1
+            yield Frame(self._waiting.pop(), self.count, Fraction(1), 1, self.count)
 
 
 def _luma_of(address: object) -> Plane:

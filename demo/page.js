@@ -1,15 +1,21 @@
 // What the browser itself does: light and dark, choosing a shot, and the camera.
 
-// The choice between light and dark is kept by the browser; the class must be there before anything is drawn.
+// The choice between light and dark is kept by the browser. The framework makes one of its own when it starts, so the
+// class is watched.
 (() => {
-  const kept = localStorage.getItem("vidcolor-dark");
-  window.vcDark = (on) => { document.body.classList.toggle("dark", on);
-    document.documentElement.style.colorScheme = on ? "dark" : "light"; };
-  const wanted = () => kept === null ? matchMedia("(prefers-color-scheme: dark)").matches : kept === "1";
-  const settle = () => window.vcDark(wanted());
-  document.addEventListener("DOMContentLoaded", () => { settle(); setTimeout(settle, 400); });
-  window.vcToggle = () => { const on = !document.body.classList.contains("dark"); window.vcDark(on);
-    localStorage.setItem("vidcolor-dark", on ? "1" : "0"); };
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const wanted = () => (localStorage.getItem("vidcolor-dark") ?? (system.matches ? "1" : "0")) === "1";
+  const settle = () => {
+    document.documentElement.style.colorScheme = wanted() ? "dark" : "light";
+    if (document.body.classList.contains("dark") !== wanted()) document.body.classList.toggle("dark", wanted());
+  };
+  const begin = () => {
+    settle();
+    system.addEventListener("change", settle);
+    new MutationObserver(settle).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+  };
+  if (document.body) begin(); else document.addEventListener("DOMContentLoaded", begin);
+  window.vcToggle = () => { localStorage.setItem("vidcolor-dark", wanted() ? "0" : "1"); settle(); };
   window.vcShot = (n) => { const found = document.querySelectorAll("#vc-shot-choice input"); if (found[n]) {
     if (found[n].checked) document.querySelector("#vc-preview")?.click(); else found[n].click(); } };
 })();

@@ -32,6 +32,7 @@ _SILENCE = {
     "GRADIO_SSR_MODE": "False",
     "GRADIO_MCP_SERVER": "False",
     "GRADIO_SHARE": "False",
+    "GRADIO_HEARTBEAT_INTERVAL": "5",  # seconds until it is known that a client library has gone
     "GRADIO_ALLOWED_PATHS": "",
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",

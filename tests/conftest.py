@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,8 @@ from av.container import OutputContainer
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from pages import Page
+
     from vidcolor.zoo import LoadedModel
 
 MakeFilm = Callable[..., Path]
@@ -121,3 +123,12 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> str:
     for room in (job, frames):
         monkeypatch.setattr(room, "load_model", lambda options: loaded)
     return "tiny"
+
+
+@pytest.fixture(scope="session")
+def page() -> Iterator[Page]:
+    """One server of the page for all tests that want one: the framework takes ten seconds to load."""
+    from pages import running
+
+    with running() as served:
+        yield served
