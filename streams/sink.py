@@ -51,7 +51,6 @@ class VideoSink:
         self._info = info
         self._beat = Beat(plan, info)
         self._frames = 0
-        self._end = Fraction(0)
         self._is_over = False
         self._guard = threading.RLock()
         self._temporaries: list[Temporary] = []
@@ -97,7 +96,6 @@ class VideoSink:
         if self._writer is None or self._is_over:
             raise EncoderError("the output is closed")
         self._writer.write(self._beat.placed(frame), cb, cr)
-        self._end = frame.time + (frame.duration or 0) * frame.time_base
         self._frames += 1
 
     @property
@@ -151,15 +149,16 @@ class VideoSink:
                 boxes.replace_placeholder(file, self._command.own_tags, self._command.filler)
 
     def _tell_times(self, path: Path) -> None:
-        """Say in the head what the muxer got wrong: where the pictures begin, where they end."""
-        slots, is_flash = lead(self._plan, self._info), self._plan.muxer == "flv"
-        if not slots and not is_flash:
+        """Say in the head what the muxer got wrong: where the pictures begin, how long the film is."""
+        info, slots = self._info, lead(self._plan, self._info)
+        length = info.duration_from_header if info.container == self._plan.muxer == "flv" and not info.cut else None
+        if not slots and not length:
             return
         with path.open("r+b") as file:
             if slots:
                 riff.set_start(file, self._plan.manifest.main, slots)
-            if is_flash:
-                flash.set_end(file, self._end)
+            if length:
+                flash.set_end(file, length)
 
     def _check(self, path: Path) -> None:
         """Raise EncoderError unless the file opens, decodes, and holds as many pictures as were written."""

@@ -16,6 +16,8 @@ from streams.guard import open_again
 
 # Among so many packets the first of each stream is looked for: some streams, such as subtitles, begin late.
 _PACKETS_SEARCHED = 200
+# Given Speex and no pictures, FFmpeg's muxer of Flash video ends the whole program (an assertion of its own).
+_UNTRIED = frozenset({"flv"})
 
 
 def refused(path: Path, indices: Iterable[int], muxer: str) -> frozenset[int]:
@@ -24,7 +26,7 @@ def refused(path: Path, indices: Iterable[int], muxer: str) -> frozenset[int]:
     A muxer that refuses one stream writes nothing at all: sound without a rate would cost the whole film.
     """
     asked = list(indices)
-    if not asked:
+    if not asked or muxer in _UNTRIED:
         return frozenset()
     try:
         with open_again(path) as film:
