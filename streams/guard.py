@@ -15,8 +15,10 @@ import av
 import av.error
 from av.container import InputContainer
 
+from streams.bombs import check_unfolding
 from streams.errors import InputError, UsageError, printable
 from streams.inlet import Inlet
+from streams.patience import within_reason
 
 MAX_SAMPLES = 1 << 28
 MAX_SIDE = 32767
@@ -120,16 +122,11 @@ def open_film(inlet: Inlet, form: str | None = None) -> InputContainer:
     if form == "apng" and not inlet.path:
         # FFmpeg's reader of moving PNG goes back to the beginning; such files are small.
         target = BytesIO(inlet.read_all(MAX_SAMPLES))
-    options = gate_options() | {"max_pixels": str(MAX_SAMPLES)}
+    check_unfolding(inlet)
     try:
-        return av.open(
-            target,
-            "r",
-            format=form,
-            options=options,
-            container_options=_haste(inlet, form),
-            metadata_errors="surrogateescape",
-        )
+        return _opened(target, form, _haste(inlet, form))
+    except TimeoutError as error:
+        raise InputError(f"{inlet.name} has a head that takes too much work to read: it is refused") from error
     except (av.error.FFmpegError, OSError, ValueError, RuntimeError, MemoryError, OverflowError) as error:
         raise InputError(_why_closed(inlet, error)) from error
 
@@ -139,8 +136,22 @@ def open_again(path: Path, form: str | None = None) -> InputContainer:
 
     Tags that are not UTF-8 are let through. Raises what PyAV raises.
     """
+    return _opened(f"file:{path}", form, {})
+
+
+def _opened(target: str | IO[bytes] | Any, form: str | None, haste: dict[str, str]) -> InputContainer:  # noqa: ANN401
+    """Open, held to the allow-lists; the work on the head is limited, for a million tags take hours."""
     options = gate_options() | {"max_pixels": str(MAX_SAMPLES)}
-    return av.open(f"file:{path}", "r", format=form, options=options, metadata_errors="surrogateescape")
+    return within_reason(
+        lambda: av.open(
+            target,
+            "r",
+            format=form,
+            options=options,
+            container_options=haste,
+            metadata_errors="surrogateescape",
+        )
+    )
 
 
 def _haste(inlet: Inlet, form: str | None) -> dict[str, str]:

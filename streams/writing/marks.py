@@ -13,7 +13,8 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 
 from streams.errors import InputError, printable
-from streams.guard import open_again
+from streams.guard import open_film
+from streams.inlet import Inlet
 from streams.side import messages
 
 TAG = "vidcolor"
@@ -63,8 +64,10 @@ def read_mark(path: Path) -> str | None:
     Raises InputError where the file cannot be read as a film.
     """
     try:
-        with open_again(path) as film:
-            return _in_tags(film) or _in_pictures(film) or _in_stuffing(path)
+        with Inlet(path) as inlet, open_film(inlet) as film:
+            found = _in_tags(film) or _in_pictures(film) or _in_stuffing(path)
+        # Tags need not be text: what comes out of them must be.
+        return found and found.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise InputError(f"{printable(path)} cannot be read as a film") from error
 

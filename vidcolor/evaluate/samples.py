@@ -181,8 +181,10 @@ def clip_sample(path: Path, cuts: tuple[int, ...] = (), frames: int | None = Non
     """
     import av  # here: who measures pictures alone needs none
 
+    from streams.guard import open_again
+
     try:
-        with av.open(path) as container:
+        with open_again(path) as container:
             decoded = _decode(container, frames)
     except (av.FFmpegError, IndexError) as error:
         raise InputError(f"{printable(path)} cannot be read as a film") from error
