@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 # Of the processor, in one thread: honest films need a hundredth. A disk or a pipe may be slow for as long as it likes.
-_MOST_WORK_SECONDS = 12.0
+_MOST_WORK_SECONDS = 8.0
 # Where the work of a thread cannot be measured (macOS, Windows), the clock on the wall has to do.
 _MOST_WALL_SECONDS = 120.0
 _LOOK_SECONDS = 0.25
