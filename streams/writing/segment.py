@@ -15,6 +15,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from streams.errors import EncoderError, printable
+from streams.guard import open_again
 from streams.writing.beat import Beat
 from streams.writing.child import Child
 from streams.writing.command import build
@@ -114,7 +115,7 @@ def packets_of(path: Path) -> Iterator[Packet[Stream]]:
 def opened(path: Path) -> InputContainer:
     """Open a segment; raises EncoderError where it cannot be read."""
     try:
-        return av.open(f"file:{path}", format="nut")
+        return open_again(path, "nut")
     except (av.error.FFmpegError, OSError) as error:
         raise EncoderError(f"the segment {printable(path.name)} cannot be read") from error
 
