@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from streams.errors import EncoderError, InputError
+from streams.guard import open_again
 from streams.reading.info import describe_streams, main_stream
 from streams.shots import CutFinder
 from streams.writing.ffmpeg import find_ffmpeg
@@ -31,7 +32,7 @@ _PLAYABLE = {"aac", "mp3"}
 
 def playable(film: Path, folder: Path, brake: Brake) -> Path:
     """The film as MP4 that every browser plays: itself where it is one, else made from it, with its first sound."""
-    with av.open(str(film)) as container:
+    with open_again(film) as container:
         stream = _pictures(container)
         sounds = {sound.codec_context.name for sound in container.streams.audio}
         codec = stream.codec_context
@@ -47,7 +48,7 @@ def playable(film: Path, folder: Path, brake: Brake) -> Path:
 
 def side_by_side(film: Path, folder: Path, brake: Brake) -> Path:
     """An MP4 of the film as it was, left, and in colour, right."""
-    with av.open(str(film)) as container:
+    with open_again(film) as container:
         index = _pictures(container).index
     target = folder / f"{film.stem}.side-by-side.mp4"
     size = f"scale=w=trunc(min({_HALF}\\,iw*sar)/2)*2:h=-2,setsar=1,format=yuv420p"
@@ -84,18 +85,20 @@ def pair(film: Path, folder: Path, seconds: float | None) -> tuple[Path, Path]:
 
 def _still(path: Path) -> Image.Image:
     """A still picture as it is to be seen, upright."""
+    kind = "tiff"  # 16-bit RGB in it is what Pillow does not even open
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=("JPEG", "PNG", "TIFF", "WEBP")) as image:
             if not image.mode.startswith("I"):  # Pillow cuts off what lies above 8 bits
                 return ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, ValueError):  # 16-bit RGB in TIFF, which FFmpeg reads
+            kind = str(image.format).lower()
+    except (OSError, ValueError):
         pass
-    with av.open(str(path)) as container:
+    with av.open(f"file:{path}", format=f"{kind}_pipe") as container:
         return Image.fromarray(next(container.decode(video=0)).to_ndarray(format="rgb24"))
 
 
 def _picture_at(film: Path, seconds: float) -> Image.Image:
-    with av.open(str(film)) as container:
+    with open_again(film) as container:
         stream = _pictures(container)
         origin = float(stream.start_time * stream.time_base) if stream.start_time and stream.time_base else 0.0
         container.seek(max(0, int((seconds + origin) * av.time_base)))
@@ -136,7 +139,7 @@ def _measured(film: Path, brake: Brake) -> tuple[list[tuple[float, ...]], list[f
     rows: list[tuple[float, ...]] = []
     cuts: list[float] = []
     finder, before, step = CutFinder(), None, 0.04
-    with av.open(str(film)) as container:
+    with open_again(film) as container:
         stream = _pictures(container)
         step = float(1 / stream.average_rate) if stream.average_rate else step
         for time, planes in _small_pictures(container, stream):
