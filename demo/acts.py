@@ -12,13 +12,14 @@ import gradio as gr
 
 from demo import parts
 from demo.door import visitor_of
-from demo.gate import wishes_of
 from demo.rooms import Refused
 from demo.studio import PREVIEW, Caller, Studio
 from demo.timeline import clock, draw
+from demo.wishes import wishes_of
 
 Updates = dict[Any, Any]
 Act = Callable[..., AsyncIterator[Updates]]
+WISHES = ("model", "strength", "side", "start", "stop", "quality", "stock")
 _PACE = 0.6  # seconds between two drawings of the shots that were found
 _SHOTS_DRAWN = 60
 
@@ -61,6 +62,9 @@ class FilmActs:
 
         return telling
 
+    def _wishes(self, *values: object) -> dict[str, Any]:
+        return wishes_of(self._studio.limits, **dict(zip(WISHES, values, strict=True)))
+
     def looking(self) -> Act:
         """A film was dropped."""
 
@@ -92,19 +96,21 @@ class FilmActs:
                     raise Refused("This is a picture, not a film: take it to the Photos page.")
                 if time.monotonic() - drawn > _PACE:
                     drawn = time.monotonic()
-                    yield self._facts(facts, is_ready=False)
+                    notes_of(caller).update(film=path, facts=facts)
+                    yield self._facts(facts, is_last=False)
         except Refused as refusal:
+            notes_of(caller).clear()
+            self._studio.cancel(caller)
             yield self._update(facts=parts.bad(str(refusal)), status=parts.start(), **_buttons(False))
             return
         notes_of(caller).update(film=path, facts=facts)
-        yield self._facts(facts, is_ready=True)
+        yield self._facts(facts, is_last=True)
 
-    def _facts(self, facts: dict[str, Any], *, is_ready: bool) -> Updates:
+    def _facts(self, facts: dict[str, Any], *, is_last: bool) -> Updates:
         drawn = {**facts, "shots": facts["shots"][:_SHOTS_DRAWN]}
         names = [f"Shot {shot['number']}, {clock(shot['start'])}" for shot in drawn["shots"]]
         shots = gr.update(choices=[(name, str(place)) for place, name in enumerate(names)], value=None)
-        more = {"shots": shots} if is_ready else {}
-        return self._update(facts=parts.facts(drawn), **more, **_buttons(is_ready))
+        return self._update(facts=parts.facts(drawn, is_last=is_last), shots=shots, **_buttons(True))
 
     async def gone(self, request: gr.Request) -> Updates:
         """The film was taken away again."""
@@ -123,9 +129,10 @@ class FilmActs:
             start: object,
             stop: object,
             quality: object,
+            stock: object,
             request: gr.Request,
         ) -> AsyncIterator[Updates]:
-            wishes = wishes_of(self._studio.limits, model, strength, side, (start, stop), quality)
+            wishes = self._wishes(model, strength, side, start, stop, quality, stock)
             async for update in self._preview(caller_of(request), wishes, float(Fraction(wishes["start"] or 0))):
                 yield update
 
@@ -142,10 +149,11 @@ class FilmActs:
             start: object,
             stop: object,
             quality: object,
+            stock: object,
             request: gr.Request,
         ) -> AsyncIterator[Updates]:
             caller = caller_of(request)
-            wishes = wishes_of(self._studio.limits, model, strength, side, (start, stop), quality)
+            wishes = self._wishes(model, strength, side, start, stop, quality, stock)
             shots: Sequence[dict[str, Any]] = notes_of(caller).get("facts", {}).get("shots", ())
             if not isinstance(shot, str) or not shot.isdigit() or int(shot) >= len(shots):
                 return
@@ -170,10 +178,11 @@ class FilmActs:
             start: object,
             stop: object,
             quality: object,
+            stock: object,
             request: gr.Request,
         ) -> AsyncIterator[Updates]:
             caller = caller_of(request)
-            wishes = wishes_of(self._studio.limits, model, strength, side, (start, stop), quality)
+            wishes = self._wishes(model, strength, side, start, stop, quality, stock)
             news = self._studio.restore(caller, self._film(caller), wishes)
             async for update in self._follow(caller, news, "Restoring the film", "The film is done."):
                 yield update
@@ -205,7 +214,9 @@ class FilmActs:
             elif event == "failed":
                 raise Refused(news["reason"])
             elif event == "cancelled":
-                raise Refused("Cancelled. Nothing was kept.")
+                yield self._update(
+                    status=parts.note("Cancelled. The machine is free."), cancel=gr.update(interactive=False)
+                )
 
     def _shown(self, news: dict[str, Any]) -> Updates:
         length = max(float(news["timeline"]["seconds"]), 0.04)

@@ -11,9 +11,9 @@ from gradio.events import api as gradio_api
 
 from demo.acts import caller_of, path_of
 from demo.desk import last_of
-from demo.gate import wishes_of
 from demo.rooms import Refused, Visitor
 from demo.studio import PREVIEW, Studio, limits_told, samples
+from demo.wishes import UNTOLD, wishes_of
 from vidcolor.options import DEFAULT_MODEL
 
 Json = dict[str, Any]
@@ -83,10 +83,11 @@ class Api:
         strength: float = 1.0,
         side: int = 0,
         model: str = DEFAULT_MODEL,
+        stock: str = UNTOLD,
     ) -> AsyncIterator[dict]:  # type: ignore[type-arg]
         """Colour a few seconds: progress, then files."""
         caller = caller_of(request)
-        wishes = wishes_of(self._studio.limits, model, strength, side)
+        wishes = wishes_of(self._studio.limits, model=model, strength=strength, side=side, stock=stock)
         news = self._studio.preview(caller, path_of(film), wishes, float(start), float(seconds))
         async for one in _told(caller.visitor, news):
             yield one
@@ -102,10 +103,20 @@ class Api:
         side: int = 0,
         quality: str = "standard",
         model: str = DEFAULT_MODEL,
+        stock: str = UNTOLD,
     ) -> AsyncIterator[dict]:  # type: ignore[type-arg]
         """Colour a film: place in the queue, progress, then files."""
         caller = caller_of(request)
-        wishes = wishes_of(self._studio.limits, model, strength, side, (start, stop), quality)
+        wishes = wishes_of(
+            self._studio.limits,
+            model=model,
+            strength=strength,
+            side=side,
+            start=start,
+            stop=stop,
+            quality=quality,
+            stock=stock,
+        )
         async for one in _told(caller.visitor, self._studio.restore(caller, path_of(film), wishes)):
             yield one
 

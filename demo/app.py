@@ -7,10 +7,10 @@ from typing import Any
 import gradio as gr
 
 from demo import parts
-from demo.acts import FilmActs, LiveActs, PhotoActs
+from demo.acts import WISHES, FilmActs, LiveActs, PhotoActs
 from demo.api import add_api
-from demo.gate import MOST_STRENGTH, SIDES
 from demo.studio import Studio, samples
+from demo.wishes import MOST_STRENGTH, SIDES, UNTOLD
 from vidcolor import zoo
 from vidcolor.options import DEFAULT_MODEL
 
@@ -19,6 +19,12 @@ _SAMPLES = {
     "his-girl-friday-1940": "His Girl Friday, 1940 (sound)",
     "kid-auto-races-1914": "Kid Auto Races, 1914 (silent)",
 }
+_STOCKS = [
+    ("Not known", UNTOLD),
+    ("Blue-sensitive: the first decades", "blue"),
+    ("Orthochromatic: silent film", "ortho"),
+    ("Panchromatic: since the late 1920s", "pan"),
+]
 _RAW: dict[str, Any] = {
     "preprocess": False,
     "api_visibility": "private",
@@ -83,6 +89,7 @@ def _wishes(fields: dict[str, Any]) -> None:
             value="standard",
             label="Quality of the pictures",
         )
+        fields["stock"] = gr.Dropdown(_STOCKS, value=UNTOLD, label="Film stock", info="What the film could see")
         with gr.Row():
             fields["model"] = gr.Dropdown(list(zoo.names()), value=DEFAULT_MODEL, label="Network", min_width=140)
             sides = [("As trained", 0), *[(f"{side} pixels", side) for side in SIDES]]
@@ -109,7 +116,7 @@ def _film_right(fields: dict[str, Any]) -> None:
 def _film_events(studio: Studio, fields: dict[str, Any], buttons: dict[str, gr.Button]) -> None:
     acts = FilmActs(studio, fields)
     every = list(fields.values())
-    wishes = [fields[name] for name in ("model", "strength", "side", "start", "stop", "quality")]
+    wishes = [fields[name] for name in WISHES]
     told: dict[str, Any] = {**_RAW, "concurrency_limit": None}
     fields["file"].upload(acts.looking(), [fields["file"]], every, **told)
     fields["file"].clear(acts.gone, [], every, **told)

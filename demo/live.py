@@ -29,7 +29,6 @@ from streams.source import Frame
 from vidcolor.brake import Brake
 from vidcolor.frames import ColorFrame, in_memory
 from vidcolor.job import load_model
-from vidcolor.memory import State
 from vidcolor.options import Options
 from vidcolor.painter import Painter
 from vidcolor.pipeline import open_source
@@ -49,20 +48,20 @@ def _model(name: str) -> LoadedModel:
 class Canvas:
     """Paints single pictures of one stream, one after the other, with the memory carried and dropped at cuts."""
 
-    def __init__(self, form: PictureFormat, model: LoadedModel, side: int | None, saturation: float) -> None:
+    def __init__(self, form: PictureFormat, options: Options) -> None:
         """`form` is how the stream's luma is stored."""
         self._coded = in_memory(form)
-        spec = model.colorizer.spec
-        self._model = model
-        self._size = network_size((form.height, form.width), side or spec.side, spec.stride)
-        self._maker = ChromaMaker(form, self._coded, saturation)
+        self._model = _model(options.model)
+        spec = self._model.colorizer.spec
+        self._size = network_size((form.height, form.width), options.side or spec.side, spec.stride)
+        self._maker = ChromaMaker(form, self._coded, options.saturation)
+        self._told = options.told
         self._finder = CutFinder()
         self._scaler = Scaler()
-        self.state: State = model.colorizer.start()
 
     def paint(self, frames: Iterator[Frame]) -> Iterator[ColorFrame]:
         """Colour pictures as they come."""
-        painter = Painter(self._model, self._maker, lambda _: None)
+        painter = Painter(self._model, self._maker, lambda _: None, self._told)
         for picture in painter.paint(self._batches(frames)):
             frame = picture.frame
             yield ColorFrame(frame.index, frame.time, frame.luma, picture.cb, picture.cr, self._coded)
@@ -122,7 +121,7 @@ def run_film(order: Order, tell: Tell, brake: Brake) -> dict[str, Any]:
     with closing(open_source(Path(order["source"]), options)) as film:
         if film.still is not None:
             raise InputError("this is a picture: choose a film")
-        canvas = Canvas(film.info.format, _model(options.model), options.side, options.saturation)
+        canvas = Canvas(film.info.format, options)
         for picture in canvas.paint(pace.due(iter(film), brake)):
             tell("picture", **pace.counts(), time=float(picture.time), picture=_sent(picture))
             if pace.ran > float(order["seconds"]):
@@ -164,7 +163,7 @@ class _Camera:
         form = replace(form, matrix="bt601")
         self._waiting: list[Plane] = []
         self.count = 0
-        self._out = Canvas(form, _model(options.model), options.side, options.saturation).paint(self._frames())
+        self._out = Canvas(form, options).paint(self._frames())
 
     def paint(self, luma: Plane) -> ColorFrame:
         """Colour the next picture."""

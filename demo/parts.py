@@ -74,14 +74,19 @@ def counted(title: str, news: News) -> str:
     return _bar(title, f"{news['number']} of {news['total']}", news["number"] / news["total"])
 
 
+def note(sentence: str) -> str:
+    """Something that is neither good nor bad."""
+    return f'<p class="vc-card" role="status">{escape(sentence)}</p>'
+
+
 def bad(sentence: str) -> str:
     """A refusal or a failure."""
     return f'<p class="vc-bad" role="alert">{escape(_capital(sentence))}</p>'
 
 
-def facts(found: News) -> str:
-    """What is known of a film or picture."""
-    rows = [(name, value) for name, value in _rows(found) if value]
+def facts(found: News, *, is_last: bool = True) -> str:
+    """What is known of a film or picture, so far or for good."""
+    rows = [(name, value) for name, value in _rows(found, is_last) if value]
     cells = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(str(value))}</dd></div>" for name, value in rows)
     return (
         f'<section class="vc-card" aria-label="Facts"><h3>{escape(found["name"])}</h3><dl class="vc-facts">{cells}</dl>'
@@ -89,10 +94,10 @@ def facts(found: News) -> str:
     )
 
 
-def _rows(found: News) -> list[tuple[str, object]]:
+def _rows(found: News, is_last: bool) -> list[tuple[str, object]]:
     sound = ", ".join(found["sound"]) or "none"
     return [
-        ("Length", clock(found["seconds"]) if found.get("seconds") else "being measured"),
+        ("Length", clock(found["seconds"]) if found.get("seconds") else "" if is_last else "being measured"),
         ("Size", f"{found['width']} \u00d7 {found['height']}"),
         ("Depth", f"{found['depth']} bit"),
         ("Frame rate", f"{found['rate']:.4g} fps" if found.get("rate") else ""),
@@ -103,7 +108,7 @@ def _rows(found: News) -> list[tuple[str, object]]:
         ("File", f"{found['bytes'] / 1e6:.1f} MB"),
         ("Subtitles", found["subtitles"] or ""),
         ("Chapters", found["chapters"] or ""),
-        ("Shots", found.get("cuts", "being counted")),
+        ("Shots", found.get("cuts") or f"{len(found['shots'])}{' or more' if is_last else ' so far'}"),
     ]
 
 

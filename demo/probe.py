@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import sys
+from contextlib import suppress
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -50,6 +52,8 @@ def main(path: Path, most_pixels: int) -> None:
 
 def hold_back() -> None:
     """Take from this process what a hostile file could make it take, where the system knows how."""
+    with suppress(AttributeError, OSError):
+        os.nice(5)  # who looks can wait for those who work
     try:
         import resource
     except ImportError:  # Windows: its time is limited by who started it

@@ -70,9 +70,13 @@ class Studio:
     async def _film(
         self, caller: Caller, path: object, wishes: dict[str, Any], lane: Lane, *, beside: bool
     ) -> AsyncIterator[dict[str, Any]]:
-        facts = await self._gate.passed(caller.visitor, path)
+        # A restoration waits for the film's true length; a preview needs none.
+        look = self._gate.seen if lane == "long" else self._gate.passed
+        facts = await look(caller.visitor, path)
         if facts["kind"] != "film":
             raise Refused("This is a picture, not a film: take it to the Photos page.")
+        if not facts["is_whole"]:  # its header may lie about its length
+            wishes = {"stop": str(self.limits.seconds)} | {name: value for name, value in wishes.items() if value}
         self._house.check_space(4 * facts["bytes"])
         folder = caller.visitor.new_path("result").parent
         order = {"do": "film", "source": path, "folder": str(folder), "wishes": wishes, "beside": beside}

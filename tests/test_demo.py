@@ -22,12 +22,13 @@ from demo import parts, rooms
 from demo.desk import Desk
 from demo.door import Door, paths_in, visitor_of
 from demo.files import Files
-from demo.gate import Gate, wishes_of
+from demo.gate import Gate
 from demo.options import Limits, Lock, Place
 from demo.rooms import House, Refused, plain_name
 from demo.serve import listen
 from demo.show import timeline
 from demo.timeline import clock, draw
+from demo.wishes import wishes_of
 from streams.errors import OutputError, UsageError
 from vidcolor.brake import Brake
 from vidcolor.cli.command import build_parser
@@ -210,7 +211,7 @@ def test_uploads_are_judged_by_content_behind_the_gate(house: House, name: str) 
     path = visitor.new_path(name)
     path.write_bytes(_HOSTILE[name])
     with pytest.raises(Refused) as refusal:
-        asyncio.run(Gate(Limits()).passed(visitor, str(path)))
+        asyncio.run(Gate(Limits()).seen(visitor, str(path)))
     assert str(house.root) not in str(refusal.value), "where the page keeps files is nobody's business"
     assert str(refusal.value).endswith(".")
 
@@ -221,8 +222,8 @@ def test_a_film_over_the_limits_is_refused_with_the_limit_named(house: House, ma
     path.write_bytes(make_film(frames=4, stamps=[0, 1000, 2000, 9000]).read_bytes())
     for limits, said in ((Limits(seconds=6), "0.1 minutes"), (Limits(pixels=1000), "too large")):
         with pytest.raises(Refused, match=said):
-            asyncio.run(Gate(limits).passed(visitor, str(path)))
-    facts = asyncio.run(Gate(Limits()).passed(visitor, str(path)))
+            asyncio.run(Gate(limits).seen(visitor, str(path)))
+    facts = asyncio.run(Gate(Limits()).seen(visitor, str(path)))
     assert (facts["kind"], facts["frames"], facts["width"], facts["height"]) == ("film", 4, 64, 48)
 
 
@@ -230,9 +231,17 @@ def test_shots_come_with_their_thumbnails(house: House, make_film: MakeFilm) -> 
     visitor = house.welcome()
     path = visitor.new_path("film.mkv")
     path.write_bytes(make_film(frames=20, cuts=(10,), size=(72, 96)).read_bytes())
-    facts = asyncio.run(Gate(Limits()).passed(visitor, str(path)))
+    facts = asyncio.run(Gate(Limits()).seen(visitor, str(path)))
     assert [shot["start"] for shot in facts["shots"]] == [0.0, 0.4]
     assert all(shot["picture"].startswith("data:image/jpeg;base64,") for shot in facts["shots"])
+
+
+def test_the_facts_are_there_before_the_whole_film_was_seen(house: House, make_film: MakeFilm) -> None:
+    visitor = house.welcome()
+    path = visitor.new_path("film.mkv")
+    path.write_bytes(make_film(frames=4).read_bytes())
+    assert asyncio.run(Gate(Limits()).passed(visitor, str(path)))["is_whole"] is False
+    assert asyncio.run(Gate(Limits()).seen(visitor, str(path)))["is_whole"] is True
 
 
 @pytest.mark.parametrize(
@@ -244,9 +253,11 @@ def test_shots_come_with_their_thumbnails(house: House, make_film: MakeFilm) -> 
         {"strength": "nan"},
         {"strength": None},
         {"side": 100000},
-        {"times": ("5", "2")},
-        {"times": ("soon", None)},
+        {"start": "5", "stop": "2"},
+        {"start": "soon"},
         {"quality": "best; rm"},
+        {"stock": "nitrate"},
+        {"model": ["reel"]},
     ],
 )
 def test_wishes_that_make_no_sense_are_refused_in_a_sentence(wrong: dict[str, Any]) -> None:
@@ -255,7 +266,7 @@ def test_wishes_that_make_no_sense_are_refused_in_a_sentence(wrong: dict[str, An
 
 
 def test_no_wish_reaches_beyond_the_longest_film() -> None:
-    assert wishes_of(Limits(seconds=60), times=("0", "1e9"))["stop"] == "60"
+    assert wishes_of(Limits(seconds=60), stop="1e9")["stop"] == "60"
 
 
 # The queue
