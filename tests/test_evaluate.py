@@ -295,6 +295,18 @@ def test_what_is_told_reaches_the_network() -> None:
     assert told == [0, 50]
 
 
+def test_mirrored_colours_are_the_mean_of_both_views() -> None:
+    class Lopsided(Counting):
+        def forward(self, light: Tensor, state: State, condition: Tensor | None = None) -> tuple[Tensor, State]:
+            ab = torch.zeros(len(light), 2, light.shape[2] // 2, light.shape[3] // 2)
+            ab[..., 0] = 40
+            return ab * self.one, state
+
+    plain, both = (paint.predict(Lopsided(), still(), Setting(mirrored=mirrored)) for mirrored in (False, True))
+    assert [plain[0, 0, 0, 0], plain[0, 0, -1, 0]] == [40, 0]
+    assert [both[0, 0, 0, 0], both[0, 0, -1, 0], both[0, 0, 1, 0]] == [20, 20, 0]
+
+
 def test_a_curve_rises_in_colourfulness_with_scale() -> None:
     class Warm(Counting):
         def forward(self, light: Tensor, state: State, condition: Tensor | None = None) -> tuple[Tensor, State]:

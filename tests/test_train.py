@@ -405,13 +405,18 @@ def test_curves_are_drawn(tmp_path: Path) -> None:
         assert picture.width > 500
 
 
-def test_a_users_own_folder_goes_on_from_the_packaged_weights(pictures: Path, tmp_path: Path) -> None:
+def test_a_users_own_folder_goes_on_from_the_packaged_weights(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     colour_film(tmp_path / "clip.mkv", 8)
     words = f"train --pictures {pictures} --clips {tmp_path / 'clip.mkv'} --out {tmp_path / 'run'} --init packaged"
     small = "--set steps=2 --set height=32 --set width=32 --set batch=2 --set clips=1 --set stills=0.5"
     assert main([*words.split(), *small.split()]) == 0
     assert (tmp_path / "run" / "weights.safetensors").exists()
     assert json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[-1])["steps"] == 2
+    said = capsys.readouterr().err
+    assert "to learn from: 10 pictures in colour, 1 shots of film" in said
+    assert "step 2 of 2, 100%" in said
 
 
 def test_a_folder_without_pictures_is_said_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,5 +21,5 @@ def run(args: argparse.Namespace, voice: Voice, brake: Brake) -> int:
     """Train, and write the path of the weights to stdout."""
     from vidcolor.train.options import train
 
-    voice.data(str(train(args, brake.check)))
+    voice.data(str(train(args, brake.check, voice.write)))
     return 0

@@ -44,6 +44,8 @@ def _add_manner(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--points", type=points, default=POINTS, metavar="T:K,...", help="temperatures and scales of ab"
     )
+    text = "take the mean with the mirror image's colours, at twice the price"
+    parser.add_argument("--mirrored", action="store_true", help=text)
     parser.add_argument("--plain", action="store_true", help="measure no network, only grey, plain ways and the truth")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads (default: 1)")
 

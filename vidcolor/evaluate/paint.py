@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ class Setting:
         recurrent: carry the memory from frame to frame; else every frame stands alone.
         side: long side that the network sees; None for the one it was trained on.
         told: what the network is told of the film stock.
+        mirrored: take the mean of the colours of the picture and of its mirror image, at twice the price.
     """
 
     temperature: float | None = None
@@ -39,6 +40,7 @@ class Setting:
     recurrent: bool = True
     side: int | None = None
     told: Shares | None = None
+    mirrored: bool = False
 
 
 @contextmanager
@@ -67,6 +69,10 @@ def predict(network: Colorizer, sample: Sample, setting: Setting, cuts: Sequence
     Returns:
         (T, h, w, 2) ab at the network's own output size.
     """
+    if setting.mirrored:
+        once = replace(setting, mirrored=False)
+        turned = replace(sample, luma=sample.luma[..., ::-1])
+        return (predict(network, sample, once, cuts) + predict(network, turned, once, cuts)[:, :, ::-1]) / 2
     size = network_size(sample.luma.shape[1:], setting.side or network.spec.side, network.spec.stride)
     light = light_of(sample.luma, size)
     known = sample.cuts if cuts is None else cuts

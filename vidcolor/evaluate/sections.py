@@ -50,7 +50,8 @@ class Task:
     @property
     def settings(self) -> list[Setting]:
         """Temperatures and scales of pictures; clips take the first."""
-        return [Setting(temperature, scale, side=self.args.side) for temperature, scale in self.args.points]
+        side, mirrored = self.args.side, self.args.mirrored
+        return [Setting(warmth, scale, side=side, mirrored=mirrored) for warmth, scale in self.args.points]
 
     def ways(self, sample: Sample) -> Ways:
         """All networks at all points."""

@@ -12,7 +12,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m vidcolor.train", description="Train the colorizer.")
     add_options(parser)
     try:
-        sys.stdout.write(f"{train(parser.parse_args())}\n")
+        weights = train(parser.parse_args(), tell=lambda text: print(text, file=sys.stderr, flush=True))  # noqa: T201
+        sys.stdout.write(f"{weights}\n")
     except FilmError as error:
         sys.stderr.write(f"vidcolor: error: {error}\n")
         return error.exit_code

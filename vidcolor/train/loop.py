@@ -40,6 +40,7 @@ class Trainer:
         self.steps, self.crops, self.spent = 0, 0, 0.0
         self.best, self.worse = -math.inf, 0
         self._sums: dict[str, Tensor] = {}
+        self._tell: Callable[[str], None] = lambda text: None
 
     def _groups(self) -> list[dict[str, Any]]:
         shares = {"encoder": self.recipe.encoder, "decoder": 1.0, "memory": self.recipe.memory}
@@ -65,13 +66,20 @@ class Trainer:
         """Whether the budget is spent, or patience is at its end."""
         return self.progress >= 1 or 0 < self.recipe.patience <= self.worse
 
-    def run(self, pause: float = math.inf, check: Callable[[], None] = lambda: None) -> None:
+    def run(
+        self,
+        pause: float = math.inf,
+        check: Callable[[], None] = lambda: None,
+        tell: Callable[[str], None] = lambda text: None,
+    ) -> None:
         """Train until the budget is spent, writing a checkpoint and a line of the log every few minutes.
 
         Args:
             pause: minutes after which to stop for now; a later run takes up from the checkpoint.
             check: called at every step; what it raises ends the run, once a checkpoint is written.
+            tell: hears a sentence now and then of how it goes.
         """
+        self._tell = tell
         self.out.mkdir(parents=True, exist_ok=True)
         began, before = time.monotonic(), self.spent
         said, due = 0.0, 60 * self.recipe.checkpoint_minutes
@@ -99,6 +107,10 @@ class Trainer:
         row: dict[str, float] = {"minutes": round(self.spent / 60, 2), "steps": self.steps, "crops": self.crops}
         row |= {name: round(float(value), 4) for name, value in self._sums.items()}
         _add(self.out / "log.jsonl", row)
+        spent = f"step {self.steps} of {self.recipe.steps}" if self.recipe.steps else f"minute {row['minutes']:.1f}"
+        stage = "stills" if self.on_stills else "stills and films"
+        blame = ", ".join(f"{name} {float(value):.3f}" for name, value in self._sums.items())
+        self._tell(f"{spent}, {self.progress:.0%}: {stage}, {self.crops} crops; {blame}")
 
     def step(self) -> None:
         """One batch, one step of the optimizer."""
@@ -166,6 +178,7 @@ class Trainer:
         figures = self.checker.measure(self.average)
         row = {"minutes": round(self.spent / 60, 2), "steps": self.steps, "crops": self.crops}
         _add(self.out / "table.jsonl", row | {name: round(value, 4) for name, value in figures.items()})
+        self._tell("checked: " + ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
         self.worse += 1
         if figures["score"] > self.best:
             self.best, self.worse = figures["score"], 0

@@ -47,12 +47,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prepare", action="store_true", help="decode everything into the cache, and train nothing")
 
 
-def train(args: argparse.Namespace, check: Callable[[], None] = lambda: None) -> Path:
+def train(
+    args: argparse.Namespace, check: Callable[[], None] = lambda: None, tell: Callable[[str], None] = lambda text: None
+) -> Path:
     """Train as told; resume if the folder holds a checkpoint. Returns the path of the weights (of the cache).
 
     Args:
         args: from `add_options`.
         check: called at every step; what it raises ends the run, once a checkpoint is written.
+        tell: hears a sentence now and then of how it goes.
 
     Raises:
         UsageError: a setting that is none.
@@ -71,13 +74,16 @@ def train(args: argparse.Namespace, check: Callable[[], None] = lambda: None) ->
         torch.set_num_threads(args.threads)
     cache = args.cache or args.out / "cache"
     material = _material(args, cache, recipe.device)
+    films = 0 if material.films is None else len(material.films)
+    tell(f"to learn from: {len(material.pictures)} pictures in colour, {films} shots of film")
     if args.prepare:
         return Path(cache)
     torch.manual_seed(args.seed)
     checker = Checker.of(args.check, args.check_clips, recipe.device)
     trainer = Trainer(start_network(args.init), material, recipe, args.out, checker)
-    trainer.resume()
-    trainer.run(args.pause, check)
+    if trainer.resume():
+        tell(f"going on after step {trainer.steps}, {trainer.progress:.0%} of the budget")
+    trainer.run(args.pause, check, tell)
     return Path(args.out / "weights.safetensors")
 
 
