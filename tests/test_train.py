@@ -62,8 +62,8 @@ def bank(store: Store) -> Bank:
     return Bank.of(store, "cpu")
 
 
-def colour_film(path: Path, frames: int, cuts: tuple[int, ...] = (), rate: int = 25) -> Path:
-    """A film whose pattern wanders by two pixels a frame, every shot with a pattern of its own."""
+def colour_film(path: Path, frames: int, cuts: tuple[int, ...] = (), rate: int = 25, black: int = 0) -> Path:
+    """A film whose pattern wanders by two pixels a frame, every shot with a pattern of its own, after some black."""
     y, x = np.mgrid[:64, :96]
     with av.open(str(path), "w") as film:
         stream = film.add_stream("ffv1", rate=rate)
@@ -72,6 +72,7 @@ def colour_film(path: Path, frames: int, cuts: tuple[int, ...] = (), rate: int =
             scene = sum(index >= cut for cut in cuts)
             wave = np.sin((0.21, 0.43)[scene % 2] * (x + 2 * index)) + np.cos(0.27 * (scene + 1) * y)
             rgb = np.stack([140 + 50 * wave, 120 + 20 * wave, 60 + 10 * wave], -1).astype(np.uint8)
+            rgb = np.zeros_like(rgb) if index < black else rgb
             film.mux(stream.encode(av.VideoFrame.from_ndarray(rgb, "rgb24")))
         film.mux(stream.encode(None))
     return path
@@ -113,6 +114,11 @@ def test_a_film_keeps_its_colours_by_its_own_matrix(tmp_path: Path) -> None:
     # two conversions at 8 bits, and chroma of yuv444p: within three code values
     assert np.abs(store.clip(0)[0][..., 0] - (140 + 50 * wave)).max() < 3
     assert np.abs(store.clip(0)[0][..., 2] - (60 + 10 * wave)).max() < 3
+
+
+def test_a_film_that_fades_in_from_black_is_no_grey_one(tmp_path: Path) -> None:
+    path = colour_film(tmp_path / "fade.mkv", 12, black=5)
+    assert open_store([path], tmp_path / "cache", CLIPS).shapes[:, 0].sum() == 12
 
 
 def test_a_long_film_is_looked_at_in_many_places(tmp_path: Path) -> None:
@@ -392,6 +398,8 @@ def test_the_table_holds_the_true_metrics(pictures: Path, tmp_path: Path) -> Non
     assert {"score", "gain_half", "gain_zero", "gain_raw", "cf_ratio", "e_rel", "true_e_rel"} <= figures.keys()
     assert figures["score"] == figures["gain_half"] + figures["gain_raw"]
     assert Checker.of([], [], "cpu") is None
+    with pytest.raises(UsageError, match="needs pictures"):
+        Checker.of([], [folder], "cpu")
 
 
 def test_curves_are_drawn(tmp_path: Path) -> None:

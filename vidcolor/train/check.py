@@ -37,8 +37,11 @@ class Checker:
         """Read what is to be measured on: ``count`` pictures, and the beginnings of a few clips; None for nothing.
 
         Raises:
+            UsageError: clips alone: the score is that of pictures.
             InputError: something cannot be read.
         """
+        if clips and not sources:
+            raise UsageError("--check-clips needs pictures beside it: give --check")
         if not sources:
             return None
         share = -(-count // len(sources))

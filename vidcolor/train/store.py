@@ -94,8 +94,9 @@ def _listing(source: Path, kind: frozenset[str]) -> list[Path]:
 
 
 def _is_colour(clip: Clip) -> bool:
-    first = clip[0].astype(np.int16)
-    return float(np.abs(first - first.mean(-1, keepdims=True)).mean()) >= GREY
+    """Whether any of a few frames has colour: a film may begin in black."""
+    some = clip[:: max(1, len(clip) // 4)].astype(np.float32)
+    return float(np.abs(some - some.mean(-1, keepdims=True)).mean((1, 2, 3)).max()) >= GREY
 
 
 def _write(base: Path, everything: Iterable[Found]) -> None:
