@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import threading
 import time
@@ -49,6 +50,7 @@ SCENES = (
     Scene("film.mkv", "new.mp4"),
     Scene("film.mkv", "new.ts"),
     Scene("film.mkv", "new.y4m"),
+    Scene("film.mkv", "new.mkv", ("--resume",), resumes=True),
     Scene("photo.png", "new.png"),
     Scene("photo.tif", "new.tif"),
 )
@@ -69,7 +71,7 @@ def folder(make_film: MakeFilm, tmp_path: Path) -> Path:
 
 
 def listing(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {path.name: path.read_bytes() if path.is_file() else b"" for path in folder.iterdir()}
 
 
 def content(path: Path) -> list[bytes]:
@@ -136,12 +138,15 @@ def judge_files(
         assert content(folder / scene.target) == whole
     if scene.resumes and whole is None:
         assert all(name.startswith(".") and "vidcolor" in name for name in left), left
-        assert run(scene, folder) == 0
+        assert run(scene, folder) == 0, "it cannot be gone on with"
         left = set(listing(folder)) - set(before) - {scene.target}
     if is_clean:
         assert not left, "something was left behind"
     for name in left:
-        (folder / name).unlink()
+        if (folder / name).is_dir():
+            shutil.rmtree(folder / name)
+        else:
+            (folder / name).unlink()
 
 
 # ------------------------------------------------------------ the encoder

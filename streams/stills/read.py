@@ -89,7 +89,7 @@ def read_still(source: Path | bytes | Inlet) -> Still:
     else:
         with Inlet(source) as inlet:
             data, name = inlet.read_all(_LARGEST_FILE), inlet.name
-    with open_picture(data, name) as image, _quiet():
+    with open_picture(data, name) as image, quiet():
         file_type = _TYPES[image.format]
         pages = tuple(_page(samples) for samples in _pages(image, data, name))
         more = image.format == "MPO" and getattr(image, "n_frames", 1) > 1
@@ -116,7 +116,7 @@ def still_info(still: Still, inlet: Inlet) -> FilmInfo:
 def open_picture(data: bytes, name: str) -> Image.Image:
     """Open picture bytes with Pillow, without decoding; raises InputError for what it does not know, or too large."""
     try:
-        with _own_cap(), _quiet():
+        with _own_cap(), quiet():
             image = Image.open(BytesIO(data), formats=("JPEG", "PNG", "TIFF", "WEBP"))
     except PILLOW_FAILS as error:
         raise InputError(f"{name} is a broken picture, or of a kind that is not supported") from error
@@ -137,7 +137,7 @@ def _own_cap() -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep the complaints of Pillow and of the C libraries below it from stderr: whoever calls says what is wrong."""
     with warnings.catch_warnings(), _STDERR:
         warnings.simplefilter("ignore")

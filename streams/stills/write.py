@@ -30,7 +30,7 @@ from streams.stills.keep import (
 )
 from streams.stills.paint import paint
 from streams.stills.picture import FileType, Still
-from streams.stills.read import PILLOW_FAILS, open_picture
+from streams.stills.read import PILLOW_FAILS, open_picture, quiet
 from streams.stills.tiff import tiff_mark, write_tiff
 from streams.writing.target import Temporary, check_place, plain_reason
 
@@ -98,9 +98,10 @@ def encode_still(
     """Code the still with colour, in memory; arguments as for `write_still`. Raises OutputError."""
     pages = [paint(page, planes) for page, planes in zip(still.pages, chroma, strict=True)]
     try:
-        if still.file_type == "tiff":
-            return write_tiff(pages, still.data, mark)
-        return _ENCODERS[still.file_type](still, pages[0], mark, lossless)
+        with quiet():  # the original is looked into once more, and may be damaged
+            if still.file_type == "tiff":
+                return write_tiff(pages, still.data, mark)
+            return _ENCODERS[still.file_type](still, pages[0], mark, lossless)
     except (*PILLOW_FAILS, av.error.FFmpegError) as error:
         raise OutputError(f"{still.name} cannot be coded as {still.file_type.upper()}") from error
 
