@@ -76,9 +76,18 @@ class Folder:
         with writing(target):
             self.path.mkdir(exist_ok=True)
             self._lock = self._locked()
+        try:
+            self._begin()
+        except BaseException:
+            # Or a process that lives on, such as the page's, would shut itself out.
+            self._lock.release()
+            raise
+
+    def _begin(self) -> None:
+        with writing(self._target):
             self._put("work.json", json.dumps(self._identity).encode())
-        self.records = self._read()
-        self._drop_after(len(self.records))
+            self.records = self._read()
+            self._drop_after(len(self.records))
 
     def _locked(self) -> Lock:
         try:
