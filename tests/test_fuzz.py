@@ -175,11 +175,11 @@ def test_a_jpeg_segment_whose_length_lies_does_not_spoil_the_output(tmp_path: Pa
 
 
 def test_a_rate_that_is_only_the_clocks_is_no_rate() -> None:
-    rate, clock = Fraction(1000), Fraction(1, 1000)
-    stream: Any = SimpleNamespace(average_rate=rate, guessed_rate=rate, time_base=clock)
+    rate = Fraction(1000)
+    codec = SimpleNamespace(framerate=rate)
+    stream: Any = SimpleNamespace(average_rate=rate, guessed_rate=rate, codec_context=codec)
     assert _usual_rate(cast("av.VideoStream", stream)) is None
-    stream.time_base = clock / 16
-    assert _usual_rate(cast("av.VideoStream", stream)) == 1000
-    stream.time_base = clock
     stream.guessed_rate = Fraction(24)
     assert _usual_rate(cast("av.VideoStream", stream)) == 24
+    stream.guessed_rate, codec.framerate = Fraction(50), Fraction(25)
+    assert _usual_rate(cast("av.VideoStream", stream)) == 25

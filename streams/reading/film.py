@@ -38,8 +38,7 @@ _SEEKABLE = frozenset({"mov", "matroska", "nut", "flv", "mpegts"})
 # Streams that have no words for colour, whose decoder makes them up all the same.
 _SILENT = frozenset({"vp8", "libvpx"})
 _PATIENCE_SECONDS = 1.0
-_MILLISECOND = Fraction(1, 1000)
-_HIGHEST_RATE = 1000
+_TOO_HIGH_RATE = 1000
 
 
 class Film(Protocol):
@@ -196,11 +195,11 @@ class LibraryFilm:
 def _usual_rate(stream: VideoStream) -> Fraction | None:
     """Return pictures a second; a container's mean is passed over where it cannot be one.
 
-    A thousand is what FFmpeg says, on a clock of milliseconds, when it does not know.
+    A thousand is what FFmpeg says, on a clock of milliseconds, when it does not know; told so, its muxers let the last
+    picture last no time. And its guess may count fields, where the stream itself says how many pictures there are.
     """
-    rates, is_known = (stream.average_rate, stream.guessed_rate), (stream.time_base or 1) < _MILLISECOND
-    highest = _HIGHEST_RATE if is_known else _HIGHEST_RATE - 1
-    return next((rate for rate in rates if rate and rate <= highest), None)
+    rates = (stream.average_rate, stream.codec_context.framerate, stream.guessed_rate)
+    return next((rate for rate in rates if rate and rate < _TOO_HIGH_RATE), None)
 
 
 def _nothing_to_see(streams: tuple[StreamInfo, ...], name: str) -> str:
