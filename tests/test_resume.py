@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import multiprocessing
 import os
 import random
-import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -16,17 +13,17 @@ import av
 import numpy as np
 import pytest
 import torch
+from killing import Killer, content
 from reels import frame_of, textures, write_film
 
 from streams.errors import FilmError, InputError, Interrupted, OutputError, UsageError
 from streams.shots import CutMemory
 from streams.writing.folder import fingerprint
-from vidcolor import Options, restore, resume, weights
+from vidcolor import Options, restore, resume
 from vidcolor.brake import Brake
 from vidcolor.checkpoint import Checkpoint
 from vidcolor.cli import main
 from vidcolor.memory import State
-from vidcolor.models.reel import Reel
 from vidcolor.watch import Watcher
 
 MakeFilm = Callable[..., Path]
@@ -78,16 +75,6 @@ def gone_on(film: Path, target: Path, options: Options = RESUMING) -> Ears:
     ears = Ears()
     restore(film, target, options, ears)
     return ears
-
-
-def content(path: Path) -> str:
-    """Every packet of every stream, with its times."""
-    digest = hashlib.sha256()
-    with av.open(str(path)) as film:
-        for packet in film.demux():
-            digest.update(repr((packet.stream_index, packet.pts, packet.dts, packet.duration)).encode())
-            digest.update(bytes(packet))
-    return digest.hexdigest()
 
 
 def folders(place: Path) -> list[Path]:
@@ -328,57 +315,14 @@ def test_the_command_says_what_is_there_and_how_to_go_on(
     assert [event["frame"] for event in events if event["event"] == "progress"][-1] == FRAMES
 
 
-# Killed for good: a process that forgets nothing because it cannot even try to.
-
-
-def _die_restoring(film: str, target: str, model: str, link: object) -> None:
-    """Restore in a process that tells each picture to whoever may kill it."""
-
-    class Telling(Watcher):
-        def progressed(self, frame: int) -> None:
-            link.send(frame)  # type: ignore[attr-defined]
-
-    resume.SHORTEST, resume.LONGEST = 4, 7
-    torch.set_num_threads(1)
-    options = Options(resume=True, model=model, side=32, device="cpu", precision="fp32")
-    restore(Path(film), Path(target), options, Telling())
-
-
 @pytest.mark.skipif(os.name != "posix", reason="kills processes as POSIX does")
 def test_killed_at_any_moment_it_goes_on_to_the_same_pictures(film: Path, tmp_path: Path) -> None:
-    model = tmp_path / "chance.safetensors"
-    torch.manual_seed(11)
-    weights.write(Reel().state_dict(), model, "reel")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "vidcolor.painter", "vidcolor.planes"])
-    rng = random.Random(2)
-
-    def run(target: Path, stop_at: int | None, delay: float = 0) -> bool:
-        """Run until the end, or until some pictures after the first that are new; whether it came to its end."""
-        mine, theirs = context.Pipe(duplex=False)
-        child = context.Process(target=_die_restoring, args=(str(film), str(target), str(model), theirs))
-        child.start()
-        theirs.close()
-        try:
-            for _ in range(stop_at or FRAMES + 1):
-                mine.recv()
-            time.sleep(delay)
-        except EOFError:
-            pass
-        else:
-            child.kill()
-        child.join()
-        return child.exitcode == 0
-
+    killer = Killer(film, tmp_path / "chance.safetensors")
     whole, parts = tmp_path / "whole.mkv", tmp_path / "parts.mkv"
-    assert run(whole, None)
-    killed = 0
-    for _ in range(10):
-        killed += not run(parts, rng.randrange(1, 12), rng.random() * 0.03)
-        if parts.exists():
-            assert content(parts) == content(whole)
-            parts.unlink()
-    assert killed >= 5
-    assert run(parts, None)
-    assert content(parts) == content(whole)
-    assert names(tmp_path) == {"old.mkv", "whole.mkv", "parts.mkv", "chance.safetensors"}
+    assert killer.run(whole)
+    rng, killed = random.Random(2), 0
+    while killed < 10:
+        killed += killer.until(parts, 5, rng)
+        assert content(parts) == content(whole)
+        assert names(tmp_path) == {"old.mkv", "whole.mkv", "parts.mkv", "chance.safetensors"}
+        parts.unlink()
