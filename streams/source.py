@@ -95,17 +95,20 @@ class VideoSource:
         start: Fraction | None = None,
         stop: Fraction | None = None,
         format: str | None = None,
+        is_exact: bool = False,
     ) -> None:
         """Open `path`, or stdin for None, and decode up to the first picture.
 
         `start` and `stop` are seconds from the film's beginning: pictures with start <= t < stop are kept, and their
-        times count from `start`. `format` names the container instead of guessing it. Raises InputError for what
+        times count from `start`. `format` names the container instead of guessing it. `is_exact`: damaged
+        pictures too come out the same every time, at the price of some speed. Raises InputError for what
         cannot be read, is not allowed or has no pictures, UsageError for a format that does not exist.
         """
         self.warnings: list[str] = []
         self.still: Still | None = None
         self._film: Film | None = None
         self._asked = (start, stop, format)
+        self._is_exact = is_exact
         self._inlet = Inlet(path)
         self._passed: Iterator[Frame] | None = None
         try:
@@ -122,7 +125,9 @@ class VideoSource:
             return
         film: Film
         film = (
-            WebpFilm(self._inlet) if nature.kind == "moving webp" else LibraryFilm(self._inlet, form or nature.demuxer)
+            WebpFilm(self._inlet)
+            if nature.kind == "moving webp"
+            else LibraryFilm(self._inlet, form or nature.demuxer, is_exact=self._is_exact)
         )
         self._film = film
         self._cut = None if start is None and stop is None else Cut(start or Fraction(0), stop, film.origin)

@@ -68,7 +68,7 @@ def open_source(source: Path | str, options: Options) -> VideoSource:
         InputError: the input cannot be read, or holds no pictures.
     """
     zoo.check_name(options.model)
-    return VideoSource(_path(source), start=options.start, stop=options.stop)
+    return VideoSource(_path(source), start=options.start, stop=options.stop, is_exact=options.resume)
 
 
 def _still_job(film: VideoSource, target: Path | str | None, options: Options) -> StillJob:

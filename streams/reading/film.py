@@ -65,12 +65,16 @@ class Film(Protocol):
 class LibraryFilm:
     """A film read by FFmpeg's libraries."""
 
-    def __init__(self, inlet: Inlet, form: str | None) -> None:
-        """Open it behind the gate and choose its main picture stream; raises InputError where there is none."""
+    def __init__(self, inlet: Inlet, form: str | None, *, is_exact: bool = False) -> None:
+        """Open it behind the gate and choose its main picture stream; raises InputError where there is none.
+
+        `is_exact`: damaged pictures come out the same every time. With frame threads what a decoder makes of them
+        depends, once in a hundred runs, on which thread is faster.
+        """
         self._inlet = inlet
         self._form = form
         self._busy = threading.Lock()
-        self._open(is_patient=inlet.path is not None)
+        self._open(is_patient=inlet.path is not None and not is_exact)
 
     def _open(self, is_patient: bool) -> None:
         self._container = open_film(self._inlet, self._form)
