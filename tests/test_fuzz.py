@@ -21,6 +21,7 @@ from warden import Case, Warden, draw, judge_all
 from streams.reading.film import _usual_rate
 from streams.still import encode_still, read_still
 from streams.writing.rehearsal import refused
+from vidcolor.cli import main
 
 COUNT, JOBS, SEED = 200, 2, "house"
 
@@ -183,3 +184,17 @@ def test_a_rate_that_is_only_the_clocks_is_no_rate() -> None:
     assert _usual_rate(cast("av.VideoStream", stream)) == 24
     stream.guessed_rate, codec.framerate = Fraction(50), Fraction(25)
     assert _usual_rate(cast("av.VideoStream", stream)) == 25
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_strict_run_ends_where_others_warn(tmp_path: Path, samples: list[Path]) -> None:
+    by_name = {path.name: path.read_bytes() for path in samples}
+    (tmp_path / "cut.mp4").write_bytes(by_name["mpeg4.mp4"][:-3000])
+    (tmp_path / "rich.mkv").write_bytes(by_name["rich.mkv"])
+    before = sorted(tmp_path.iterdir())
+    for film, target, code in (("cut.mp4", "new.mkv", 3), ("rich.mkv", "new.avi", 4)):
+        words = ["restore", str(tmp_path / film), "-o", str(tmp_path / target), "-q"]
+        assert main([*words, "--strict"]) == code
+        assert sorted(tmp_path.iterdir()) == before
+        assert main(words) == 0
+        (tmp_path / target).unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -168,3 +169,24 @@ def test_every_option_is_described() -> None:
     described = Options.__doc__ or ""
     for name in Options.__dataclass_fields__:
         assert f"{name}:" in described or f"{name}," in described, name
+
+
+def named_tests() -> list[str]:
+    """The tests that the table of promises names, as `file::name`."""
+    found, file = [], ""
+    table = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    for place, name in re.findall(r"`(?:(test_\w+\.py)::)?(test_\w+)`", table):
+        file = place or file
+        found.append(f"{file}::{name}")
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(set(named_tests())))
+def test_the_table_of_promises_names_tests_that_are_there(name: str) -> None:
+    file, _, function = name.partition("::")
+    assert f"def {function}(" in (ROOT / "tests" / file).read_text(encoding="utf-8")
+
+
+def test_the_table_has_all_sixty_promises() -> None:
+    table = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    assert [int(number) for number in re.findall(r"^\| (\d+) \|", table, re.M)] == list(range(1, 61))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 _JUMP = Fraction(1)
+# Seconds. Longer ones are damage: no shot lasts so long, and MP4 cannot hold a picture that does.
+_LONGEST_GAP = Fraction(6 * 3600)
 
 
 @dataclass(slots=True)
@@ -14,7 +16,7 @@ class Clock:
 
     A stamp that is missing goes on from the last by a picture's length. One that repeats or falls back a little is
     set one tick after the last. One that falls back by a second or more begins a new count: from there on all are
-    moved, so that lengths stay. Gaps forward are the film's own and stay.
+    moved, so that lengths stay; so does one that leaps by hours. Other gaps forward are the film's own and stay.
     """
 
     time_base: Fraction
@@ -39,10 +41,10 @@ class Clock:
             return 0 if self.last is None else self.last + step
         self.stamped += 1
         moved = pts + self.offset
-        if self.last is None or moved > self.last:
+        if self.last is None or 0 < (moved - self.last) * self.time_base <= _LONGEST_GAP:
             return moved
         self.falling += 1
-        if (self.last - moved) * self.time_base < _JUMP:
+        if 0 <= (self.last - moved) * self.time_base < _JUMP:
             return self.last + 1
         self.offset += self.last + step - moved
         return self.last + step
@@ -52,7 +54,7 @@ class Clock:
         mended = self.falling + (self.missing if self.stamped else 0)
         if not mended:
             return None
-        return f"{name} has {mended} time stamps that are missing, repeat or run backwards: they were mended"
+        return f"{name} has {mended} time stamps that are missing, repeat, fall back or leap by hours: they were mended"
 
 
 def usual_step(time_base: Fraction, rate: Fraction | None) -> int:
