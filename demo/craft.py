@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
-from streams.errors import FilmError, InputError, printable
+from streams.errors import FilmError, InputError, OutputError, UsageError, printable
 from streams.sink import EncodeOptions, default_target, read_mark
 from streams.still import read_still_mark
 from vidcolor.brake import Brake
@@ -24,6 +25,7 @@ from vidcolor.stills import default_still
 from vidcolor.watch import Report, Watcher
 
 Order = Mapping[str, Any]
+_QUICK = {".mp4", ".mkv", ".mov", ".m4v"}
 _PACE = 0.1  # seconds between two words about progress
 
 
@@ -85,11 +87,19 @@ def restore_any(order: Order, tell: Tell, brake: Brake) -> dict[str, Any]:
             still = film.still
             encoder = EncodeOptions(options.codec, options.crf, options.preset)
             name = (default_still(still, source) if still else default_target(film.info, encoder)).name
-        report = restore(source, folder / name, options, Reporter(tell), brake)
+        report = _restored(source, folder / name, options, (Reporter(tell), brake), is_quick=bool(order.get("quick")))
     except InputError as error:
         raise InputError(str(error).replace(printable(source), "the film").replace(str(source), "the film")) from error
     assert report.output is not None
     return {"film": str(report.output), "is_still": still is not None, **_told(report, still is not None)}
+
+
+def _restored(source: Path, target: Path, options: Options, heard: tuple[Watcher, Brake], *, is_quick: bool) -> Report:
+    """Restore; a preview in the form that costs least to encode and needs no second copy, where the film allows it."""
+    if is_quick and target.suffix in _QUICK:
+        with suppress(UsageError, OutputError):  # a depth or a size that this encoder does not know
+            return restore(source, target, replace(options, codec="libx264", preset="veryfast"), *heard)
+    return restore(source, target, options, *heard)
 
 
 def _told(report: Report, is_still: bool) -> dict[str, Any]:

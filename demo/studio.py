@@ -80,6 +80,7 @@ class Studio:
         self._house.check_space(4 * facts["bytes"])
         folder = caller.visitor.new_path("result").parent
         order = {"do": "film", "source": path, "folder": str(folder), "wishes": wishes, "beside": beside}
+        order["quick"] = lane == "quick"
         async for news in self._desk.follow(self._desk.give(caller.visitor, caller.page, lane, order)):
             yield self._with_files(caller.visitor, news)
 

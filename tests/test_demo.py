@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from demo import desk as desk_room
-from demo import parts, rooms
+from demo import parts, rooms, serve
 from demo.desk import Desk
 from demo.door import Door, paths_in, visitor_of
 from demo.files import Files
@@ -170,6 +170,23 @@ def test_a_visit_ends_when_its_last_page_has_been_closed_for_a_while(house: Hous
     assert not path.exists()
     assert not list(house.root.iterdir())
     assert house.find(visitor.token) is None
+
+
+def test_the_server_looks_after_visits_that_are_over(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "_ROUND", 0.02)
+    visitor, clock = house.welcome(), house._clock
+    assert isinstance(clock, Clock)
+    visitor.new_path("film.mp4").write_bytes(b"film")
+    visitor.has_page, clock.now = True, rooms.ABSENCE + 1
+
+    async def scene() -> None:
+        desk = Desk(Limits())
+        rounds = asyncio.create_task(serve._keep_clean(house, desk))
+        await asyncio.sleep(0.5)
+        rounds.cancel()
+
+    asyncio.run(scene())
+    assert not list(house.root.iterdir())
 
 
 def test_a_page_that_was_left_open_is_kept_an_hour_at_most(house: House) -> None:

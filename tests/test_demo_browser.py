@@ -131,7 +131,7 @@ def test_cancel_stops_the_work_and_frees_the_machine(tab: Tab, page: Page) -> No
     picture(tab, "film-cancelled")
 
 
-def test_closing_the_page_cancels_its_work_and_deletes_its_files(tab: Tab, page: Page) -> None:
+def test_closing_the_page_cancels_its_work(tab: Tab, page: Page) -> None:
     tab.get_by_role("button", name="Kid Auto Races").first.click()
     expect(tab.locator("#vc-restore")).to_be_enabled(timeout=PATIENCE)
     tab.locator("#vc-restore").click()
