@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import uvicorn
 from pages import ROOT, UPLOAD_MEGABYTES, Page, small_film
 from PIL import Image
+from starlette.responses import PlainTextResponse
+
+from demo import rooms
+from demo.door import Door
+from demo.options import Lock, Place
+from demo.rooms import House
+from demo.serve import listen
 
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install 'vidcolor[test]' brings playwright")
 expect = playwright.expect
@@ -247,3 +257,40 @@ def test_light_and_dark_follow_the_system_and_the_switch(tab: Tab, request: Any)
     tab.locator("#vc-restore").wait_for(state="attached")
     tab.wait_for_timeout(500)
     assert (ground() < 60) is not is_dark, "the choice is kept"
+
+
+def test_a_person_logs_in_by_a_page(chromium: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN401
+    monkeypatch.setattr("demo.login._DELAY", 0.1)
+    with locked(tmp_path, monkeypatch) as address:
+        context = chromium.new_context(viewport={"width": 900, "height": 600})
+        tab = context.new_page()
+        tab.goto(address)
+        tab.screenshot(path=str(SHOTS / "login.png"))
+        for password, seen in (("wrong", "That was not right"), ("secret", "inside")):
+            tab.get_by_label("User").fill("ada")
+            tab.get_by_label("Password").fill(password)
+            tab.keyboard.press("Enter")
+            expect(tab.locator("body")).to_contain_text(seen)
+        context.close()
+
+
+@contextlib.contextmanager
+def locked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A door with a lock, and nothing but a word behind it."""
+
+    async def inside(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401
+        if scope["type"] == "http":
+            await PlainTextResponse("inside")(scope, receive, send)
+
+    monkeypatch.setattr(rooms.tempfile, "tempdir", str(folder))
+    place, house = Place(port=0, lock=Lock.of("ada:secret")), House(60)
+    with listen(place) as taken:
+        port = taken.getsockname()[1]
+        door = Door(inside, house, place, lambda *_: None, port)
+        server = uvicorn.Server(uvicorn.Config(door, log_level="error", lifespan="off"))
+        thread = threading.Thread(target=lambda: server.run(sockets=[taken]))
+        thread.start()
+        yield f"http://127.0.0.1:{port}/"
+        server.should_exit = True
+        thread.join()
+    house.close()
