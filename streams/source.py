@@ -83,7 +83,8 @@ class _Timed:
 class VideoSource:
     """A film, opened: `info` is known at once, pictures come by iterating, once.
 
-    `warnings` are sentences about what was amiss; those about the whole film are there when the pictures end.
+    `warnings` are sentences about what was amiss; those about the whole film are there when the pictures end, and so is
+    `damage`: what was lost, counted.
     """
 
     info: FilmInfo
@@ -105,6 +106,7 @@ class VideoSource:
         cannot be read, is not allowed or has no pictures, UsageError for a format that does not exist.
         """
         self.warnings: list[str] = []
+        self.damage = ""
         self.still: Still | None = None
         self._film: Film | None = None
         self._asked = (start, stop, format)
@@ -280,6 +282,7 @@ class VideoSource:
         name = self._inlet.name
         said = (film.damage.sentence(name), self._clock.sentence(name), fitter.sentence(), unmoved.sentence(name))
         self.warnings += [sentence for sentence in said if sentence]
+        self.damage = film.damage.count
 
     def close(self) -> None:
         """Let go of the film. Twice does no harm; pictures that were given out stay valid."""

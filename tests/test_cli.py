@@ -179,6 +179,15 @@ def test_quiet_says_warnings_and_errors_only(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().err == "vidcolor: warning: a subtitle was left out\n"
 
 
+def test_the_closing_line_counts_what_the_film_has_lost(capsys: pytest.CaptureFixture[str]) -> None:
+    voice = Voice()
+    voice.started(3)
+    voice.finished(Report(3, Path("x.mkv"), "reel", "0", (), "2 pictures could not be decoded"))
+    assert capsys.readouterr().err.endswith("a second; the input has lost some: 2 pictures could not be decoded\n")
+    voice.finished(Report(3, Path("x.mkv"), "reel", "0"))
+    assert capsys.readouterr().err.endswith("a second\n")
+
+
 def test_json_progress_never_falls_and_ends_with_the_last_frame(capsys: pytest.CaptureFixture[str]) -> None:
     voice = JsonVoice()
     voice.started(200)

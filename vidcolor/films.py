@@ -65,6 +65,7 @@ class FilmJob(Job):
                     brake.check()
                     sink.write(picture.frame, picture.cb, picture.cr)
                     watcher.progressed(count)
+            self.damage = self._source.damage
             warnings.tell(self._source.warnings, InputError)
             warnings.tell(sink.warnings, OutputError)
             return sink.finish()

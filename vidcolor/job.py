@@ -42,6 +42,7 @@ class Job(ABC):
         """`target` None is stdout."""
         self.target = target
         self.options = options
+        self.damage = ""
 
     @property
     def is_taken(self) -> bool:
@@ -90,7 +91,7 @@ class Job(ABC):
         brake.check()
         watcher.noted(f"model {printable(model.name)} on {model.place}, weights {model.sha256}")
         frames = self.work(model, warnings, watcher, brake)
-        report = Report(frames, self.target, model.name, model.sha256, tuple(warnings.told))
+        report = Report(frames, self.target, model.name, model.sha256, tuple(warnings.told), self.damage)
         watcher.finished(report)
         return report
 

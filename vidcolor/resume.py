@@ -94,6 +94,7 @@ class ResumableJob(FilmJob):
             if not folder.is_complete:
                 self._colour(folder.frames, sink, studio, since, (watcher, brake))
             said = (folder.records[-1].said if folder.is_complete else None) or source.warnings
+            self.damage = source.damage
             studio.warnings.tell(said, InputError)
             studio.warnings.tell(sink.warnings, OutputError)
             return sink.finish(said)

@@ -16,6 +16,7 @@ class Report:
         model: the network's name.
         sha256: of its weights.
         warnings: what could not be carried over, what was damaged.
+        damage: of that the pictures that the input has lost, counted; empty where it is whole.
     """
 
     frames: int
@@ -23,6 +24,7 @@ class Report:
     model: str
     sha256: str
     warnings: tuple[str, ...] = ()
+    damage: str = ""
 
 
 class Watcher:

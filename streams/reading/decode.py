@@ -38,6 +38,11 @@ class Damage:
 
     def sentence(self, name: str) -> str | None:
         """Say it in one sentence; None where nothing is amiss."""
+        return f"{name} is damaged: {self.count}" if self.count else None
+
+    @property
+    def count(self) -> str:
+        """What is amiss, counted; nothing where nothing is."""
         parts = []
         if self.undecoded:
             parts.append(f"{self.undecoded} {_pictures(self.undecoded)} could not be decoded")
@@ -49,7 +54,7 @@ class Damage:
             parts.append(f"it ends {float(self.missing_seconds):.1f} s before its stated length")
         if self.broke_off and not parts:
             parts.append("it cannot be read to its end")
-        return f"{name} is damaged: {', '.join(parts)}" if parts else None
+        return ", ".join(parts)
 
 
 def _pictures(count: int) -> str:

@@ -99,7 +99,8 @@ class Voice(Watcher):
         if self.closing and not self.quiet:
             rate = (report.frames - self._done_before) / max(time.monotonic() - self._begun, 1e-3)
             where = report.output or "stdout"
-            self.write(f"vidcolor: {where}: {report.frames} pictures, {rate:.1f} a second")
+            lost = f"; the input has lost some: {report.damage}" if report.damage else ""
+            self.write(f"vidcolor: {where}: {report.frames} pictures, {rate:.1f} a second{lost}")
 
     def close(self) -> None:
         """Stop whatever moves."""
