@@ -13,6 +13,7 @@ from streams.errors import FilmError, Interrupted, ReaderLeft, UsageError, print
 from vidcolor import __version__
 from vidcolor.brake import Brake
 from vidcolor.cli import demo, doctor, evaluate, models, restore, train
+from vidcolor.cli.choose import early_voice, voice_of
 from vidcolor.cli.supervisor import Supervisor
 from vidcolor.cli.voice import Voice
 
@@ -44,7 +45,7 @@ def build_parser() -> Parser:
 def perform(argv: list[str] | None, supervisor: Supervisor) -> int:
     """Read the command line, run its command under the supervisor, return the exit code."""
     words = sys.argv[1:] if argv is None else argv
-    voice = Voice.early(words)
+    voice = early_voice(words)
     parsed: list[argparse.Namespace] = []
 
     def parse() -> int:
@@ -55,7 +56,7 @@ def perform(argv: list[str] | None, supervisor: Supervisor) -> int:
     if not parsed:
         return code
     args = parsed[0]
-    voice, brake = Voice.for_run(args), supervisor.brake
+    voice, brake = voice_of(args), supervisor.brake
 
     def work() -> int:
         with brake.guarding(voice.close):  # or a bar would leave the terminal without its cursor

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import threading
@@ -26,25 +25,6 @@ class Voice(Watcher):
         self.closing = closing
         self._begun = time.monotonic()
         self._done_before = 0
-
-    @staticmethod
-    def early(words: Sequence[str]) -> Voice:
-        """The voice for errors in the command line itself, before it is understood."""
-        pairs = zip(words, words[1:], strict=False)
-        return JsonVoice() if "--progress=json" in words or ("--progress", "json") in pairs else Voice()
-
-    @staticmethod
-    def for_run(args: argparse.Namespace) -> Voice:
-        """The voice that a parsed command line asks for."""
-        progress = getattr(args, "progress", "none")
-        quiet, verbose = bool(getattr(args, "quiet", False)), bool(getattr(args, "verbose", False))
-        if progress == "json":
-            return JsonVoice()
-        if progress == "auto" and not quiet and sys.stderr is not None and sys.stderr.isatty():
-            from vidcolor.cli.bar import BarVoice  # only here: rich is not for free
-
-            return BarVoice(verbose=verbose)
-        return Voice(quiet, verbose, closing=progress == "auto")
 
     def data(self, line: str) -> None:
         """A line of data, to stdout."""
