@@ -21,6 +21,7 @@ Updates = dict[Any, Any]
 Act = Callable[..., AsyncIterator[Updates]]
 WISHES = ("model", "strength", "side", "start", "stop", "quality", "stock")
 _PACE = 0.6  # seconds between two drawings of the shots that were found
+_LONG = 1.5  # seconds of looking after which nobody waits for its end; sooner, buttons would move under the hand
 _SHOTS_DRAWN = 60
 
 
@@ -89,7 +90,7 @@ class FilmActs:
     async def _look(self, caller: Caller, path: object) -> AsyncIterator[Updates]:
         notes_of(caller).clear()
         yield self._update(facts=parts.facts_wait(), status=parts.ready(), results=gr.update(visible=False))
-        drawn, facts = 0.0, {}
+        drawn, facts, begun = 0.0, {}, time.monotonic()
         try:
             async for facts in self._studio.look(caller, path):
                 if facts["kind"] != "film":
@@ -97,20 +98,21 @@ class FilmActs:
                 if time.monotonic() - drawn > _PACE:
                     drawn = time.monotonic()
                     notes_of(caller).update(film=path, facts=facts)
-                    yield self._facts(facts, is_last=False)
+                    is_long = time.monotonic() - begun > _LONG
+                    yield self._facts(facts, is_last=False) | self._update(**_buttons(is_long))
         except Refused as refusal:
             notes_of(caller).clear()
             self._studio.cancel(caller)
             yield self._update(facts=parts.bad(str(refusal)), status=parts.start(), **_buttons(False))
             return
         notes_of(caller).update(film=path, facts=facts)
-        yield self._facts(facts, is_last=True)
+        yield self._facts(facts, is_last=True) | self._update(**_buttons(True))
 
     def _facts(self, facts: dict[str, Any], *, is_last: bool) -> Updates:
         drawn = {**facts, "shots": facts["shots"][:_SHOTS_DRAWN]}
         names = [f"Shot {shot['number']}, {clock(shot['start'])}" for shot in drawn["shots"]]
         shots = gr.update(choices=[(name, str(place)) for place, name in enumerate(names)], value=None)
-        return self._update(facts=parts.facts(drawn, is_last=is_last), shots=shots, **_buttons(True))
+        return self._update(facts=parts.facts(drawn, is_last=is_last), shots=shots)
 
     async def gone(self, request: gr.Request) -> Updates:
         """The film was taken away again."""

@@ -37,6 +37,7 @@ def build(studio: Studio, *, has_login: bool) -> gr.Blocks:
     page = gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True)
     with page:
         add_api(studio)  # first, or events of the page would take the names
+        page.unload(_gone)  # only because of this the page holds the connection that tells when it is closed
         gr.HTML(parts.head(studio.limits, has_login))
         with gr.Tabs():
             with gr.Tab("Film", id="film"):
@@ -46,6 +47,10 @@ def build(studio: Studio, *, has_login: bool) -> gr.Blocks:
             with gr.Tab("Live", id="live"):
                 _live_page(studio)
     return page
+
+
+def _gone() -> None:
+    """A page was closed: the door has seen it, and does what is to be done."""
 
 
 def _sample_name(stem: str) -> str:

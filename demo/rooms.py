@@ -24,7 +24,7 @@ _NAME_BYTES = 100  # of a file's own name that are kept
 _MOST_VISITORS = 500
 _MOST_FILES = 400
 IDLE = 600.0  # seconds after which a visitor without an open page is gone
-ABSENCE = 20.0  # seconds that a page may be away: long enough for loading it again
+ABSENCE = 10.0  # seconds that a page may be away: long enough for loading it again
 SPARE = 1 << 30  # bytes of the disk that uploads and results leave free
 
 

@@ -6,6 +6,7 @@ import contextlib
 import re
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -141,13 +142,20 @@ def test_cancel_stops_the_work_and_frees_the_machine(tab: Tab, page: Page) -> No
     picture(tab, "film-cancelled")
 
 
-def test_closing_the_page_cancels_its_work(tab: Tab, page: Page) -> None:
+def test_closing_the_page_cancels_its_work_and_deletes_its_files(tab: Tab, page: Page) -> None:
+    others = set(page.rooms())
     tab.get_by_role("button", name="Kid Auto Races").first.click()
     expect(tab.locator("#vc-restore")).to_be_enabled(timeout=PATIENCE)
     tab.locator("#vc-restore").click()
     status(tab, r"[1-9]\d* of \d+ frames")
+    mine = set(page.rooms()) - others
+    assert mine
     tab.close()
     page.wait_until(working=0)
+    limit = time.monotonic() + 60
+    while any(path.exists() for path in mine) and time.monotonic() < limit:
+        time.sleep(0.5)
+    assert not [path for path in mine if path.exists()]
 
 
 def test_what_is_refused_is_said_in_a_sentence(tab: Tab, tmp_path: Path) -> None:
