@@ -42,15 +42,16 @@ Task = Callable[[Order, Tell, Brake], dict[str, Any]]
 class Reporter(Watcher):
     """Tells how a restoration goes: pictures done, of how many, how fast, how long still."""
 
-    def __init__(self, tell: Tell) -> None:
-        """`tell` is told."""
+    def __init__(self, tell: Tell, total: int | None = None) -> None:
+        """`tell` is told; `total` pictures were counted, which headers only claim to have done."""
         self._tell = tell
+        self._counted = total
         self._total: int | None = None
         self._begun = self._told = time.monotonic()
 
     def started(self, total: int | None, about: int | None = None) -> None:
         """Work begins."""
-        self._total = total or about
+        self._total = self._counted or total or about
         self._begun = time.monotonic()
         self._say(0)
 
@@ -87,7 +88,13 @@ def restore_any(order: Order, tell: Tell, brake: Brake) -> dict[str, Any]:
             still = film.still
             encoder = EncodeOptions(options.codec, options.crf, options.preset)
             name = (default_still(still, source) if still else default_target(film.info, encoder)).name
-        report = _restored(source, folder / name, options, (Reporter(tell), brake), is_quick=bool(order.get("quick")))
+        report = _restored(
+            source,
+            folder / name,
+            options,
+            (Reporter(tell, order.get("total")), brake),
+            is_quick=bool(order.get("quick")),
+        )
     except InputError as error:
         raise InputError(str(error).replace(printable(source), "the film").replace(str(source), "the film")) from error
     assert report.output is not None

@@ -76,11 +76,13 @@ class Studio:
         if facts["kind"] != "film":
             raise Refused("This is a picture, not a film: take it to the Photos page.")
         if not facts["is_whole"]:  # its header may lie about its length
-            wishes = {"stop": str(self.limits.seconds)} | {name: value for name, value in wishes.items() if value}
+            wishes = {**wishes, "stop": wishes["stop"] or str(self.limits.seconds)}
         self._house.check_space(4 * facts["bytes"])
         folder = caller.visitor.new_path("result").parent
         order = {"do": "film", "source": path, "folder": str(folder), "wishes": wishes, "beside": beside}
         order["quick"] = lane == "quick"
+        if facts["is_whole"] and not wishes["start"] and not wishes["stop"]:
+            order["total"] = facts["frames"]
         async for news in self._desk.follow(self._desk.give(caller.visitor, caller.page, lane, order)):
             yield self._with_files(caller.visitor, news)
 

@@ -85,6 +85,8 @@ def test_a_preview_of_any_part_and_the_facts_come_without_the_long_run(client: C
     start = facts["shots"][1]["start"]
     last = client.submit(handle(film), start=start, seconds=0.16, api_name="/preview").result()
     assert last["frames"] == 4
+    grey = client.submit(handle(film), strength=0, api_name="/preview").result()
+    assert max(grey["timeline"]["colour"]) < 1, "no strength is no colour"
     assert "beside" not in last or last["beside"] is None
 
 
