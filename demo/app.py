@@ -149,7 +149,7 @@ def _photo_page(studio: Studio) -> None:
                 " with its EXIF and profile.</p>"
             )
         with gr.Column(scale=8, min_width=300):
-            fields["status"] = gr.HTML(parts.empty("Your pictures in colour", "Drop one or many on the left."))
+            fields["status"] = gr.HTML(parts.empty("Your pictures in colour", "Drop one or many."))
             fields["results"] = gr.HTML()
     acts = PhotoActs(studio, fields)
     button.click(acts.colour, [files, strength], list(fields.values()), concurrency_limit=None, **_RAW)

@@ -46,7 +46,7 @@ def empty(title: str, text: str) -> str:
 
 def start() -> str:
     """The Film page before anything was dropped."""
-    return empty("Your film in colour", "Drop a film on the left, or take a sample: a preview is there within seconds.")
+    return empty("Your film in colour", "Drop a film, or take a sample: a preview is there within seconds.")
 
 
 def ready() -> str:
