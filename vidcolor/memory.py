@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from einops import rearrange
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -65,9 +64,10 @@ class ConvLSTM(nn.Module):
     def step(self, seen: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
         """One frame: (B, channels, H, W) each; returns the new hidden and cell."""
         gates = self.gates(torch.cat((seen, hidden), 1))
-        write, keep, show, new = gates.chunk(4, 1)
-        cell = keep.sigmoid() * cell + write.sigmoid() * new.tanh()
-        return show.sigmoid() * cell.tanh(), cell
+        doors, new = gates[:, : 3 * self.channels].sigmoid(), gates[:, 3 * self.channels :].tanh()
+        write, keep, show = doors.chunk(3, 1)
+        cell = keep * cell + write * new
+        return show * cell.tanh(), cell
 
     def forward(self, features: Tensor, state: Mapping[str, Tensor], name: str) -> tuple[Tensor, dict[str, Tensor]]:
         """Step through T frames.
@@ -87,6 +87,8 @@ class ConvLSTM(nn.Module):
         for frame in seen:
             hidden, cell = self.step(frame, hidden, cell)
             shown.append(hidden)
-        remembered = self.out(rearrange(torch.stack(shown), "t b c h w -> (t b) c h w"))
-        remembered = rearrange(remembered, "(t b) c h w -> t b c h w", t=len(features))
-        return torch.cat((seen + remembered, rest), 2), {f"{name}.hidden": hidden, f"{name}.cell": cell}
+        # frames side by side in four dimensions: joined in five they would lose the channels_last order, and whatever
+        # comes after them would run on planes, several times slower
+        remembered = self.out(torch.cat(shown))
+        joined = torch.cat((seen.flatten(0, 1) + remembered, rest.flatten(0, 1)), 1)
+        return joined.unflatten(0, features.shape[:2]), {f"{name}.hidden": hidden, f"{name}.cell": cell}

@@ -104,7 +104,7 @@ class Reel(Colorizer):
     def look(self, light: Tensor, condition: Tensor | None) -> Views:
         """What is seen in each frame by itself: (T*B, C, h, w) at 1/4, 1/8 and 1/16."""
         frames = _flat(light).to(self.conv1.weight)
-        quarter = F.max_pool2d(F.relu_(self.conv1((frames - 0.449) / 0.226)), 3, 2, 1)
+        quarter = F.relu_(F.max_pool2d(self.conv1((frames - 0.449) / 0.226), 3, 2, 1))  # a quarter to rectify
         quarter = self.layer1(quarter)
         eighth = self.layer2(quarter)
         return quarter, eighth, self._understand(self.layer3(eighth), condition)
