@@ -69,26 +69,30 @@ class ConvLSTM(nn.Module):
         cell = keep * cell + write * new
         return show * cell.tanh(), cell
 
-    def forward(self, features: Tensor, state: Mapping[str, Tensor], name: str) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(
+        self, features: Tensor, time: int, state: Mapping[str, Tensor], name: str
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Step through T frames.
 
+        Everything stays in four dimensions: seen as five, frames lose their channels_last order when they are joined,
+        and the layers behind would run on planes, or copy.
+
         Args:
-            features: (T, B, C, H, W), C at least ``channels``.
+            features: (T*B, C, H, W), C at least ``channels``.
+            time: T.
             state: holds ``name.hidden`` and ``name.cell``, (B, channels, H, W) each, or neither (nothing remembered).
             name: under which the memory stands in the state.
 
         Returns:
             features of the same shape, and this cell's part of the next state.
         """
-        seen, rest = features[:, :, : self.channels], features[:, :, self.channels :]
-        empty = torch.zeros_like(seen[0])
+        seen, rest = features[:, : self.channels], features[:, self.channels :]
+        frames = seen.chunk(time)
+        empty = torch.zeros_like(frames[0])
         hidden, cell = state.get(f"{name}.hidden", empty), state.get(f"{name}.cell", empty)
         shown = []
-        for frame in seen:
+        for frame in frames:
             hidden, cell = self.step(frame, hidden, cell)
             shown.append(hidden)
-        # frames side by side in four dimensions: joined in five they would lose the channels_last order, and whatever
-        # comes after them would run on planes, several times slower
-        remembered = self.out(torch.cat(shown))
-        joined = torch.cat((seen.flatten(0, 1) + remembered, rest.flatten(0, 1)), 1)
-        return joined.unflatten(0, features.shape[:2]), {f"{name}.hidden": hidden, f"{name}.cell": cell}
+        remembered = seen + self.out(torch.cat(shown))
+        return torch.cat((remembered, rest), 1), {f"{name}.hidden": hidden, f"{name}.cell": cell}

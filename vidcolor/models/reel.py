@@ -112,11 +112,11 @@ class Reel(Colorizer):
     def decide(self, views: Views, time: int, state: State) -> tuple[Tensor, Tensor, State]:
         """Set what is seen against what is remembered; as `classify`, from what `look` gave for ``time`` frames."""
         quarter, eighth, deep = views
-        deep, kept16 = self.memory16(_unflat(deep, time), state.tensors, "memory16")
-        up8 = F.interpolate(self.narrow(_flat(deep)), scale_factor=2.0, mode="nearest")
+        deep, kept16 = self.memory16(deep, time, state.tensors, "memory16")
+        up8 = F.interpolate(self.narrow(deep), scale_factor=2.0, mode="nearest")
         fused = self.fuse8(torch.cat((up8, eighth), 1))
-        fused, kept8 = self.memory8(_unflat(fused, time), state.tensors, "memory8")
-        up4 = F.interpolate(_flat(fused), scale_factor=2.0, mode="bilinear", align_corners=False)
+        fused, kept8 = self.memory8(fused, time, state.tensors, "memory8")
+        up4 = F.interpolate(fused, scale_factor=2.0, mode="bilinear", align_corners=False)
         features = self.refine4(self.fuse4(torch.cat((up4, quarter), 1)))
         return self.classes(features), features, State({**kept16, **kept8})
 
@@ -133,7 +133,8 @@ class Reel(Colorizer):
     def enlarge(self, ab: Tensor, features: Tensor, light: Tensor) -> Tensor:
         """Quarter-size ab to half size, each new pixel a learned mean of its 3x3 neighbours (so never a new colour)."""
         guide = rearrange(_flat(light), "n 1 (h y) (w x) -> n (y x) h w", y=4, x=4)
-        weights: Tensor = self.blend(torch.cat((features, guide.to(features)), 1)).float()
+        guide = guide.to(features, memory_format=torch.channels_last)
+        weights: Tensor = self.blend(torch.cat((features, guide), 1)).float()
         weights = rearrange(weights, "n (s k) h w -> n s k h w", k=9).softmax(2)
         near = F.unfold(F.pad(ab, (1, 1, 1, 1), mode="replicate"), 3)
         near = rearrange(near, "n (c k) (h w) -> n c k h w", k=9, w=ab.shape[-1])
@@ -169,8 +170,3 @@ class Reel(Colorizer):
 def _flat(x: Tensor) -> Tensor:
     """(T, B, C, H, W) or (T, C, H, W) to (T*B, C, H, W)."""
     return x.flatten(0, 1) if x.ndim == 5 else x
-
-
-def _unflat(x: Tensor, time: int) -> Tensor:
-    """(T*B, C, H, W) to (T, B, C, H, W)."""
-    return rearrange(x, "(t b) c h w -> t b c h w", t=time)
