@@ -104,9 +104,8 @@ def tiny_model() -> LoadedModel:
             nn.init.normal_(self.memory.out.weight)
 
         def forward(self, light: Tensor, state: State, condition: Tensor | None = None) -> tuple[Tensor, State]:
-            features = self.encode(light)[:, None]
-            features, after = self.memory(features, state.tensors, "memory")
-            return self.decode(features[:, 0]) * 60, State(after)
+            features, after = self.memory(self.encode(light), len(light), state.tensors, "memory")
+            return self.decode(features) * 60, State(after)
 
     torch.manual_seed(7)
     network = Tiny().eval().requires_grad_(False)
