@@ -24,7 +24,7 @@ from streams.writing.folder import clear
 from streams.writing.marks import read_mark
 from streams.writing.pipe import FfmpegWriter
 from streams.writing.plain import PlainWriter, Writer
-from streams.writing.plan import OutputPlan, default_target, plan_output
+from streams.writing.plan import OutputPlan, default_target, moved, plan_output
 from streams.writing.target import Temporary, writing
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from streams.source import Frame
     from streams.writing.planar import Plane
 
-__all__ = ["EncodeOptions", "OutputPlan", "VideoSink", "default_target", "plan_output", "read_mark"]
+__all__ = ["EncodeOptions", "OutputPlan", "VideoSink", "default_target", "moved", "plan_output", "read_mark"]
 
 
 class VideoSink:

@@ -56,7 +56,7 @@ class FilmJob(Job):
 
     def work(self, model: LoadedModel, warnings: Warnings, watcher: Watcher, brake: Brake) -> int:
         """Colour all pictures and write them."""
-        mark = str(mark_of(model, self.options))
+        mark = str(mark_of(model, self.options, self._source.info.path))
         with VideoSink(self._plan, self._source.info, mark) as sink, brake.guarding(sink.abort):
             watcher.started(self.total, self._guess())
             studio = Studio(model, self.options, warnings)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streams.errors import FilmError, OutputError, UsageError, printable
+from streams.writing.folder import fingerprint
 from vidcolor import __version__, zoo
 from vidcolor.brake import Brake
 from vidcolor.mark import Mark
@@ -125,12 +126,23 @@ def check_told(model: LoadedModel, options: Options) -> None:
         raise UsageError(f"the model {printable(model.name)} knows no film stocks: leave out --stock and --year")
 
 
-def mark_of(model: LoadedModel, options: Options) -> Mark:
-    """What is written into the output about the origin of its colours."""
+def fingerprint_of(source: Path | None) -> str | None:
+    """What tells one input from another; None for what can be read only once, or not at all."""
+    try:
+        return fingerprint(source) if source is not None and source.is_file() else None
+    except OSError:
+        return None
+
+
+def mark_of(model: LoadedModel, options: Options, source: Path | None) -> Mark:
+    """What is written into the output about the origin of its colours; `source` None is a pipe."""
+    film = fingerprint_of(source)
     settings = (
         ("side", str(options.side or model.colorizer.spec.side)),
         ("saturation", f"{options.saturation:g}"),
         ("precision", model.place.precision),
         *([("stock", options.known_stock)] if options.known_stock else []),
+        *([("input", film)] if film else []),
+        ("options", options.digest),
     )
     return Mark(model.name, model.sha256, __version__, settings)

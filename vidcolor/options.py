@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from hashlib import blake2b
 
 from streams.errors import UsageError, printable
 from vidcolor.stock import EARLIEST, LATEST, STOCKS, Shares, mean_shares, stock_of
@@ -16,6 +17,7 @@ LONGEST_SIDE = 4096  # the network sees no more than this: memory grows with the
 MOST_BATCH = 1024
 MOST_SATURATION = 4.0
 
+_SHAPING = "precision side saturation known_stock start stop codec crf preset lossless".split()
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?")
 _CLOCK = re.compile(r"(?:(?:(\d{1,4}):)?([0-5]?\d):)?(\d{1,9}(?:\.\d*)?|\.\d+)", re.ASCII)
 _SCIENTIFIC = re.compile(r"(?:\d{1,9}(?:\.\d*)?|\.\d+)[eE][+-]?\d{1,2}", re.ASCII)
@@ -94,6 +96,16 @@ class Options:
     def told(self) -> Shares | None:
         """What the network is told of the film stock: shares of red, green and blue in what it saw."""
         return None if self.known_stock is None else mean_shares(self.known_stock)
+
+    @property
+    def digest(self) -> str:
+        """A fingerprint of all choices that shape the output: two runs with the same one need not both be done.
+
+        Not in it: the network (the mark has its hash), the container (the name tells), and where and how fast it runs.
+        """
+        values = ((name, getattr(self, name)) for name in _SHAPING)
+        chosen = [f"{name}={value}" for name, value in values if value not in (None, False)]
+        return blake2b(" ".join(chosen).encode(), digest_size=8).hexdigest()
 
     def _check_stock(self) -> None:
         _demand(self.stock in ("auto", *STOCKS), f"--stock {printable(self.stock)}: auto, {', '.join(STOCKS)}")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from streams.errors import UsageError
-from streams.sink import EncodeOptions, default_target, plan_output
+from streams.sink import EncodeOptions, default_target, moved, plan_output
 from streams.source import VideoSource
 from vidcolor import zoo
 from vidcolor.brake import Brake
@@ -19,6 +20,14 @@ from vidcolor.stills import StillJob, default_still
 from vidcolor.watch import Report, Watcher
 
 PIPE = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A place for an output whose suffix is still to be settled: `stem.color.*` in `folder`."""
+
+    folder: Path
+    stem: str
 
 
 def restore(
@@ -46,8 +55,8 @@ def restore(
 
 
 @contextmanager
-def prepare(source: Path | str, target: Path | str | None, options: Options) -> Iterator[Job]:
-    """Look at the input and settle the output, before anything is coloured.
+def prepare(source: Path | str, target: Path | str | Shelf | None, options: Options) -> Iterator[Job]:
+    """Look at the input and settle the output, before anything is coloured; a shelf lets the film choose its suffix.
 
     Raises:
         FilmError: what `restore` would raise for wrong use, for the input, and for the output's place and form.
@@ -71,26 +80,36 @@ def open_source(source: Path | str, options: Options) -> VideoSource:
     return VideoSource(_path(source), start=options.start, stop=options.stop, is_exact=options.resume)
 
 
-def _still_job(film: VideoSource, target: Path | str | None, options: Options) -> StillJob:
+def _still_job(film: VideoSource, target: Path | str | Shelf | None, options: Options) -> StillJob:
     assert film.still is not None
     path = film.info.path
-    if target is None:
+    if target is None or isinstance(target, Shelf):
         assert path is not None
-        wanted = default_still(film.still, path)
+        wanted = _shelved(target, default_still(film.still, path))
     else:
         wanted = Path(target)
     check_apart(path, wanted)
     return StillJob(film, film.still, wanted, options)
 
 
-def _film_job(film: VideoSource, target: Path | str | None, options: Options) -> FilmJob:
+def _film_job(film: VideoSource, target: Path | str | Shelf | None, options: Options) -> FilmJob:
     encoder = EncodeOptions(
         options.codec, options.crf, options.preset, options.lossless, options.ffmpeg, options.format
     )
-    wanted = default_target(film.info, encoder) if target is None else _path(target)
+    shelf = target if isinstance(target, Shelf) else None
+    if target is None or isinstance(target, Shelf):
+        wanted: Path | None = _shelved(shelf, default_target(film.info, encoder))
+    else:
+        wanted = _path(target)
     check_apart(film.info.path, wanted)
-    kind = ResumableJob if options.resume else FilmJob
-    return kind(film, plan_output(film.info, wanted, encoder), options)
+    plan = plan_output(film.info, wanted, encoder)
+    if shelf and wanted:
+        plan = replace(plan, warnings=tuple(dict.fromkeys((*plan.warnings, *moved(film.info, wanted)))))
+    return (ResumableJob if options.resume else FilmJob)(film, plan, options)
+
+
+def _shelved(shelf: Shelf | None, usual: Path) -> Path:
+    return shelf.folder / f"{shelf.stem}.color{usual.suffix}" if shelf else usual
 
 
 def _path(place: Path | str) -> Path | None:

@@ -54,7 +54,7 @@ class ResumableJob(FilmJob):
             "input": film,
             "part of the film": cut,
             "model": model.sha256,
-            "setting": repr(mark_of(model, options).settings),
+            "setting": repr(mark_of(model, options, None).settings),
             "device": model.place.device.type,
             "encoder": " ".join(map(str, encoder)),
             "program": f"vidcolor {__version__}, av {av.__version__}, ffmpeg {plan.ffmpeg and plan.ffmpeg.version}",
@@ -88,7 +88,7 @@ class ResumableJob(FilmJob):
         return None
 
     def _go_on(self, folder: Folder, studio: Studio, since: Checkpoint | None, watcher: Watcher, brake: Brake) -> int:
-        source, mark = self._source, str(mark_of(studio.model, self.options))
+        source, mark = self._source, str(mark_of(studio.model, self.options, source.info.path))
         sink = SegmentedSink(self._plan, source.info, mark, folder, lambda: source.is_sound)
         with sink, brake.guarding(sink.abort):
             if not folder.is_complete:

@@ -67,7 +67,7 @@ class StillJob(Job):
             chroma.append((picture.cb, picture.cr))
             watcher.progressed(len(chroma))
         assert self.target is not None
-        mark = str(mark_of(model, self.options))
+        mark = str(mark_of(model, self.options, self._source.info.path))
         write_still(self._still, chroma, self.target, mark=mark, lossless=self.options.lossless)
         return self.total
 

@@ -129,9 +129,14 @@ def _is_read_as(demuxer: str, row: Container) -> bool:
 
 
 def _moved(info: FilmInfo, target: Path | None, options: EncodeOptions) -> Iterator[str]:
+    if target is not None and info.path is not None and target == default_target(info, options):
+        yield from moved(info, target)
+
+
+def moved(info: FilmInfo, target: Path) -> Iterator[str]:
     """Say why the output lies in another container than the film, where nobody asked for that."""
     own = _own_container(info)
-    if target is None or info.path is None or container_of(target) == own or target != default_target(info, options):
+    if container_of(target) == own:
         return
     why = f"{own.name} cannot hold the coloured pictures" if own else f"{info.container} cannot hold film in colour"
     yield f"{why}: the output is {MATROSKA.name}"
