@@ -17,7 +17,7 @@ LONGEST_SIDE = 4096  # the network sees no more than this: memory grows with the
 MOST_BATCH = 1024
 MOST_SATURATION = 4.0
 
-_SHAPING = "precision side saturation known_stock start stop codec crf preset lossless".split()
+_SHAPING = ["precision", "side", "saturation", "known_stock", "start", "stop", "codec", "crf", "preset", "lossless"]
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?")
 _CLOCK = re.compile(r"(?:(?:(\d{1,4}):)?([0-5]?\d):)?(\d{1,9}(?:\.\d*)?|\.\d+)", re.ASCII)
 _SCIENTIFIC = re.compile(r"(?:\d{1,9}(?:\.\d*)?|\.\d+)[eE][+-]?\d{1,2}", re.ASCII)
@@ -104,7 +104,7 @@ class Options:
         Not in it: the network (the mark has its hash), the container (the name tells), and where and how fast it runs.
         """
         values = ((name, getattr(self, name)) for name in _SHAPING)
-        chosen = [f"{name}={value}" for name, value in values if value not in (None, False)]
+        chosen = [f"{name}={value}" for name, value in values if value is not None and value is not False]
         return blake2b(" ".join(chosen).encode(), digest_size=8).hexdigest()
 
     def _check_stock(self) -> None:

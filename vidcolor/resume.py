@@ -88,7 +88,8 @@ class ResumableJob(FilmJob):
         return None
 
     def _go_on(self, folder: Folder, studio: Studio, since: Checkpoint | None, watcher: Watcher, brake: Brake) -> int:
-        source, mark = self._source, str(mark_of(studio.model, self.options, source.info.path))
+        source = self._source
+        mark = str(mark_of(studio.model, self.options, source.info.path))
         sink = SegmentedSink(self._plan, source.info, mark, folder, lambda: source.is_sound)
         with sink, brake.guarding(sink.abort):
             if not folder.is_complete:
