@@ -65,32 +65,26 @@ def _named(words: Iterable[str], output: Path | None) -> Iterator[Entry]:
     for word in words:
         path = Path(word)
         if path.is_dir():
-            yield from (_entry(file, path, output) for file in _walked(path, output))
+            yield from (_entry(file, path, output) for file in _walked(path))
         elif is_pattern(word):
             root = _root_of(word)
             matches = (Path(match) for match in sorted(glob.glob(word, recursive=True)))  # noqa: PTH207 - as typed
-            yield from (_entry(file, root, output) for file in matches if file.is_file() and not _is_made(file, output))
+            yield from (_entry(file, root, output) for file in matches if file.is_file() and not _is_made(file))
         else:
             yield _entry(path, path.parent, output)
 
 
-def _walked(root: Path, output: Path | None) -> Iterator[Path]:
+def _walked(root: Path) -> Iterator[Path]:
     """The films below a folder, in the order of their names; nothing hidden, and nothing that this command made."""
     for folder, below, files in os.walk(root):
         below[:] = sorted(name for name in below if not name.startswith("."))
         paths = (Path(folder) / name for name in sorted(files) if not name.startswith("."))
-        yield from (path for path in paths if path.suffix.lower() in SUFFIXES and not _is_made(path, output))
+        yield from (path for path in paths if path.suffix.lower() in SUFFIXES and not _is_made(path))
 
 
-def _is_made(path: Path, output: Path | None) -> bool:
-    """Whether a file that nobody named is an output: by its name, or because it lies among them."""
-    if path.stem.endswith(_OURS):
-        return True
-    return output is not None and output.resolve() != Path.cwd() and _lies_in(path, output)
-
-
-def _lies_in(path: Path, folder: Path) -> bool:
-    return folder.resolve() in path.resolve().parents and folder.is_dir() and path.stem.endswith(_OURS)
+def _is_made(path: Path) -> bool:
+    """Whether a file that nobody named is, by its name, an output of this command."""
+    return path.stem.endswith(_OURS)
 
 
 def _root_of(pattern: str) -> Path:
