@@ -149,7 +149,7 @@ def flags() -> list[tuple[str, str, str | None]]:
 
 def test_every_command_is_on_the_list() -> None:
     commands = {path.stem for path in (ROOT / "vidcolor" / "cli").glob("*.py")}
-    speech = {"__init__", "bar", "choose", "command", "supervisor", "voice"}
+    speech = {"__init__", "bar", "choose", "command", "hand", "many", "supervisor", "voice"}
     assert commands - speech == {module.__name__.rsplit(".", 1)[1] for module in COMMANDS}
 
 

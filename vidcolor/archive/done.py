@@ -24,7 +24,7 @@ class Finder:
 
     def __init__(self, options: Options) -> None:
         """Settle what an output's mark has to say."""
-        self._sha256 = model_sha256(options.model)
+        self.model_sha256 = model_sha256(options.model)
         self._options = options.digest
 
     def done(self, entry: Entry) -> Path | None:
@@ -39,7 +39,7 @@ class Finder:
         """The fingerprint of an output's input, if network and options are those that were asked for."""
         mark = mark_in(path)
         settings = dict(mark.settings) if mark else {}
-        if mark is None or mark.sha256 != self._sha256 or settings.get("options") != self._options:
+        if mark is None or mark.sha256 != self.model_sha256 or settings.get("options") != self._options:
             return None
         return settings.get("input")
 

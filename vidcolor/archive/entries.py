@@ -12,11 +12,11 @@ from pathlib import Path
 from streams.errors import InputError, UsageError, printable
 
 # A folder holds other things beside its films; what is not named so is only restored when it is named itself.
-SUFFIXES = frozenset(
-    ".mp4 .m4v .f4v .mov .qt .mkv .mk3d .webm .avi .divx .ts .m2ts .mts .m2t .tp .trp .tod .mpg .mpeg .mpe .vob .m2p"
-    " .mod .vro .flv .ogv .ogg .ogx .nut .wmv .asf .3gp .3g2 .y4m .mxf .dv .mjpeg .mjpg .gif .apng"
-    " .jpg .jpeg .jpe .jfif .png .tif .tiff .webp".split()
-)
+_NAMES = """
+    3g2 3gp apng asf avi divx dv f4v flv gif m2p m2t m2ts m4v mjpeg mjpg mk3d mkv mod mov mp4 mpe mpeg mpg mts mxf nut
+    ogg ogv ogx qt tod tp trp ts vob vro webm wmv y4m jfif jpe jpeg jpg png tif tiff webp
+"""
+SUFFIXES = frozenset(f".{name}" for name in _NAMES.split())
 _OURS = ".color"
 
 

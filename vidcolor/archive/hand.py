@@ -1,4 +1,4 @@
-"""A process that restores one film of many: started, listened to, and ended; if it crashes, that costs its film only."""
+"""A process that restores one film of many: started, listened to, and ended; a crash of it costs no other film."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
 
+from vidcolor.archive.ear import Event
 from vidcolor.archive.order import Order
 
-Event = Mapping[str, Any]
 PATIENCE = 3.0  # seconds that a process has to end in good order once it is told to
 _LONGEST_LINE = 1 << 16
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from streams.errors import EXIT_SIGINT, printable
 from vidcolor.archive.entries import Entry
 
-STATES = ("done", "skipped", "kept", "failed", "stopped")
+STATES = ("due", "done", "skipped", "kept", "failed", "stopped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,8 @@ class Result:
 
     Attributes:
         entry: which.
-        state: "done"; "skipped": an earlier run did it; "kept": another output is there; "failed"; "stopped".
+        state: "done"; "skipped": an earlier run did it; "kept": another output is there; "failed"; "stopped";
+            "due": it would be restored, were the run no rehearsal.
         code: the exit code that it would have had alone.
         output: the file.
         frames: pictures in it, where this run made it.
@@ -77,5 +78,5 @@ def table(results: Sequence[Result]) -> Iterator[str]:
 def _remark(result: Result) -> str:
     if result.error:
         return printable(result.error)
-    warned = f"{len(result.warnings)} warning{'s' * (len(result.warnings) != 1)}" if result.warnings else ""
-    return warned
+    count = len(result.warnings)
+    return f"{count} warning{'s' * (count != 1)}" if count else ""

@@ -11,27 +11,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from streams.errors import EXIT_SIGINT, FilmError, OutputError, printable
+from streams.errors import EXIT_SIGINT, FilmError, Interrupted, OutputError, printable
 from vidcolor.archive.done import Finder, sha256_of
+from vidcolor.archive.ear import Ear, Event
 from vidcolor.archive.entries import Entry
-from vidcolor.archive.hand import PATIENCE, Event, Hand
+from vidcolor.archive.hand import PATIENCE, Hand
 from vidcolor.archive.order import Order
 from vidcolor.archive.result import Result
 from vidcolor.brake import Brake
 from vidcolor.options import Options
-
-
-class Ear:
-    """Hears how a run over many films goes, one call at a time; every method does nothing until it is overridden."""
-
-    def begun(self, entry: Entry) -> None:
-        """Work on a film begins."""
-
-    def heard(self, entry: Entry, event: Event) -> None:
-        """A film's own run says something: an event in the form of `--progress json`."""
-
-    def ended(self, result: Result) -> None:
-        """A film is dealt with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +96,8 @@ class Run:
             if self._plan.dry:
                 return Result(entry, "due", output=entry.folder / f"{entry.stem}.color.*")
             return self._restored(entry)
+        except Interrupted as error:
+            return Result(entry, "stopped", error.exit_code)
         except FilmError as error:
             return Result(entry, "failed", error.exit_code, error=str(error))
 
@@ -115,7 +105,7 @@ class Run:
         begun = time.monotonic()
         with self._lock:
             self._ear.begun(entry)
-        story = _Story(entry, self._plan.options)
+        story = _Story(entry, self._finder.model_sha256)
         with self._hand(entry) as hand:
             code = hand.listen(lambda event: self._passed_on(story, event))
         result = story.ending(code, hand.last_words, self._brake.code)
@@ -157,7 +147,7 @@ class _Story:
     """What a film's process has said so far."""
 
     entry: Entry
-    options: Options
+    model_sha256: str
     warnings: list[str] = field(default_factory=list)
     error: str = ""
     done: Event | None = None
@@ -190,18 +180,16 @@ class _Story:
         output = Path(done["output"])
         if done.get("kept"):
             return Result(self.entry, "kept", output=output, warnings=warnings)
-        hashes = tuple(_hashes(self.entry.source, output, str(done.get("sha256", ""))))
+        hashes = (*_hashes(self.entry.source, output), ("model", self.model_sha256))
         return Result(self.entry, "done", 0, output, int(done["frame"]), warnings=warnings, hashes=hashes)
 
 
-def _hashes(source: Path, output: Path, model: str) -> Iterator[tuple[str, str]]:
+def _hashes(source: Path, output: Path) -> Iterator[tuple[str, str]]:
     for name, path in (("input", source), ("output", output)):
         try:
             yield name, sha256_of(path)
         except OSError:  # taken away since: the report has no hash of it
             continue
-    if model:
-        yield "model", model
 
 
 def _make_folder(folder: Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from streams.errors import UsageError, printable
 from vidcolor.brake import Brake
+from vidcolor.cli import many
 from vidcolor.cli.voice import Voice
 from vidcolor.options import PRECISIONS, Options, parse_time
 from vidcolor.stock import STOCKS
@@ -27,8 +28,10 @@ def add(parsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Put the command on the list."""
     text = "restore a black-and-white film, or a picture, in colour"
     parser = parsers.add_parser("restore", help=text, description=text, allow_abbrev=False)
-    parser.add_argument("input", metavar="INPUT", help="a film or a picture; - reads a film from stdin")
+    inputs = "films, pictures, folders, patterns ('reels/**/*.mkv'); - reads one film from stdin"
+    parser.add_argument("input", nargs="*", metavar="INPUT", help=inputs)
     _add_output(parser)
+    many.add(parser)
     _add_network(parser)
     _add_encoder(parser)
     _add_speech(parser)
@@ -37,7 +40,12 @@ def add(parsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("output")
-    group.add_argument("-o", "--output", metavar="OUTPUT", help="- writes to stdout (default: old.color.mp4)")
+    group.add_argument(
+        "-o",
+        "--output",
+        metavar="OUTPUT",
+        help="a file (many inputs: a folder); - writes to stdout (default: old.color.mp4)",
+    )
     group.add_argument("-y", "--yes", action="store_true", help="replace an output that is there already")
     group.add_argument("-n", "--no", action="store_true", help="keep an output that is there already, and do nothing")
     group.add_argument("--format", choices=FORMATS, help="what is written to stdout")
@@ -88,15 +96,22 @@ def _add_speech(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, voice: Voice, brake: Brake) -> int:
-    """Restore the film."""
+    """Restore the film, or all of them."""
     options = _options(args)
     if args.yes and args.no:
         raise UsageError("-y and -n contradict each other")
+    if many.is_many(args):
+        return many.run(args, options, voice, brake)
+    return _run_one(args, options, voice, brake)
+
+
+def _run_one(args: argparse.Namespace, options: Options, voice: Voice, brake: Brake) -> int:
+    (name,) = args.input
     if not args.dry_run:
-        _warm()
+        warm()
     from vidcolor.pipeline import prepare
 
-    with prepare(_place(args.input), args.output and _place(args.output), options) as job:
+    with prepare(_place(name), args.output and _place(args.output), options) as job:
         if args.no and job.is_taken:
             voice.kept(str(job.target))
             return 0
@@ -127,7 +142,7 @@ def _time(text: str) -> object:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _warm() -> None:
+def warm() -> None:
     """Load torch while the input is looked at: both take their time, and on two cores together no longer than one."""
 
     def load() -> None:
