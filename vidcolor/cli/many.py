@@ -99,7 +99,7 @@ def _report(name: str | None, entries: Sequence[Entry]) -> Iterator[TextIO | Non
 
 
 class Chorus(Ear):
-    """Tells of many films in text: a line when one is done, its warnings and errors with its name, a table at the end."""
+    """Tells of many films in text: a line when one is done, its warnings and errors by its name, a table at the end."""
 
     def __init__(self, voice: Voice, total: int, report: TextIO | None) -> None:
         self._voice = voice
