@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from vidcolor.archive.entries import Entry
 from vidcolor.options import Options
@@ -32,8 +33,8 @@ class Order:
         """Read what ``to_line`` wrote."""
         read = json.loads(line)
         source, folder, stem = read["place"]
-        options = Options(**{name: Fraction(v) if name in _TIMES else v for name, v in read["options"].items()})
-        return cls(Entry(Path(source), Path(folder), stem), options, read["keep"])
+        given: dict[str, Any] = {name: Fraction(v) if name in _TIMES else v for name, v in read["options"].items()}
+        return cls(Entry(Path(source), Path(folder), stem), Options(**given), read["keep"])
 
 
 def _given(options: Options) -> list[tuple[str, object]]:
