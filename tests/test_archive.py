@@ -20,8 +20,9 @@ from streams.errors import InputError, UsageError
 from streams.sink import read_mark
 from vidcolor import Options, restore, weights
 from vidcolor.archive.done import Finder
-from vidcolor.archive.ear import Ear
+from vidcolor.archive.ear import Ear, Event
 from vidcolor.archive.entries import Entry, gather
+from vidcolor.archive.hand import Hand, command_of
 from vidcolor.archive.order import Order
 from vidcolor.archive.result import Result, table, worst
 from vidcolor.archive.run import Plan, Run
@@ -342,6 +343,7 @@ def test_many_films_speak_json_by_name(tmp_path: Path, capfd: pytest.CaptureFixt
         (["a.mkv", "--report", "a.mkv"], 2),
         (["--list", "missing.txt"], 3),
         (["a.mkv", "-"], 2),
+        (["."], 3),
         ([], 2),
     ],
     ids=str,
@@ -356,3 +358,22 @@ def test_what_makes_no_sense_for_many_is_refused(
     assert len(said) == 1
     assert said[0].startswith("vidcolor: error:")
     assert (tmp_path / "a.mkv").read_bytes() == b"a.mkv"
+
+
+def test_a_film_ends_in_good_order_when_its_run_does(make_film: MakeFilm, tmp_path: Path, chance: Path) -> None:
+    entry = Entry(make_film("old.mkv", frames=150), tmp_path / "out", "old")
+    entry.folder.mkdir()
+    hand = Hand(
+        command_of("vidcolor.cli.hand"), Order(entry, Options(model=str(chance), side=32, device="cpu")), threads=1
+    )
+    events: list[str] = []
+
+    def heard(event: Event) -> None:
+        events.append(event["event"])
+        if event["event"] == "progress":
+            hand.tell_to_end()
+
+    assert hand.listen(heard) == 143
+    hand.close()
+    assert "progress" in events
+    assert not list(entry.folder.iterdir())

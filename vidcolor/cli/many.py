@@ -37,7 +37,10 @@ def is_many(args: argparse.Namespace) -> bool:
     """Whether a command line is about more than one file."""
     words: list[str] = args.input
     given = any(value is not None for value in (args.list, args.jobs, args.report))
-    return given or len(words) != 1 or Path(words[0]).is_dir() or is_pattern(words[0]) or _is_folder(args.output)
+    if given or len(words) != 1 or is_pattern(words[0]) or _is_folder(args.output):
+        return True
+    # A folder alone is more often a slip than an archive; where its outputs are to go tells.
+    return Path(words[0]).is_dir() and args.output is not None
 
 
 def _is_folder(output: str | None) -> bool:
@@ -122,7 +125,9 @@ class Chorus(Ear):
     def tell(self, result: Result) -> None:
         """Say what became of a film."""
         if result.state == "failed":
-            self._voice.error(f"{printable(result.entry.source)}: {result.error}", result.code)
+            name = printable(result.entry.source)
+            known = "" if name in result.error else f"{name}: "
+            self._voice.error(f"{known}{result.error}", result.code)
         elif not self._voice.quiet and self._voice.closing and result.state in ("done", "kept"):
             many = "" if result.frames is None else f": {result.frames} pictures in {result.seconds:.1f} s"
             where = f"{printable(result.output)}{many}"
@@ -154,7 +159,7 @@ class JsonChorus(Chorus):
         if result.state == "failed":
             self._event("error", input=str(result.entry.source), message=printable(result.error), code=result.code)
         else:
-            self._event("done", **{name: value for name, value in json.loads(result.to_line()).items()})
+            self._event("stopped" if result.state == "stopped" else "done", **json.loads(result.to_line()))
 
     def over(self, results: Sequence[Result]) -> None:
         """Say how it all went."""

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from streams.errors import UsageError, printable
+from streams.errors import InputError, UsageError, printable
 from vidcolor.brake import Brake
 from vidcolor.cli import many
 from vidcolor.cli.voice import Voice
@@ -107,6 +107,8 @@ def run(args: argparse.Namespace, voice: Voice, brake: Brake) -> int:
 
 def _run_one(args: argparse.Namespace, options: Options, voice: Voice, brake: Brake) -> int:
     (name,) = args.input
+    if name != PIPE and Path(name).is_dir():
+        raise InputError(f"{printable(name)} is a folder, not a film: with -o OUTDIR all films in it are restored")
     if not args.dry_run:
         warm()
     from vidcolor.pipeline import prepare
