@@ -327,7 +327,7 @@ def test_an_archive_is_restored_reported_and_not_done_twice(
 
 def test_many_films_speak_json_by_name(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     tree(tmp_path, "a.mkv", "b.mkv")
-    assert main(["restore", str(tmp_path), "--progress", "json"]) == 3
+    assert main(["restore", str(tmp_path), "-o", str(tmp_path), "--progress", "json"]) == 3
     events = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
     assert [event["event"] for event in events] == ["run", "error", "error", "summary"]
     assert events[1]["input"].endswith("a.mkv")
