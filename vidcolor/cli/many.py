@@ -44,7 +44,8 @@ def is_many(args: argparse.Namespace) -> bool:
 
 
 def _is_folder(output: str | None) -> bool:
-    return output is not None and (Path(output).is_dir() or output.endswith(("/", os.sep)))
+    """Whether an output says of itself that it is a folder; one that only happens to be one is a slip."""
+    return output is not None and output.endswith(("/", os.sep))
 
 
 def run(args: argparse.Namespace, options: Options, voice: Voice, brake: Brake) -> int:
