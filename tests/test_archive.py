@@ -334,6 +334,12 @@ def test_many_films_speak_json_by_name(tmp_path: Path, capfd: pytest.CaptureFixt
     assert (events[-1]["films"], events[-1]["failed"], events[-1]["code"]) == (2, 2, 3)
 
 
+def test_one_film_does_not_go_into_a_folder_by_accident(make_film: MakeFilm, tmp_path: Path) -> None:
+    (tmp_path / "folder.mkv").mkdir()
+    assert main(["restore", str(make_film("film.mkv", frames=2)), "-o", str(tmp_path / "folder.mkv")]) == 4
+    assert not list((tmp_path / "folder.mkv").iterdir())
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
@@ -348,12 +354,6 @@ def test_many_films_speak_json_by_name(tmp_path: Path, capfd: pytest.CaptureFixt
     ],
     ids=str,
 )
-def test_one_film_does_not_go_into_a_folder_by_accident(make_film: MakeFilm, tmp_path: Path) -> None:
-    (tmp_path / "folder.mkv").mkdir()
-    assert main(["restore", str(make_film("film.mkv", frames=2)), "-o", str(tmp_path / "folder.mkv")]) == 4
-    assert not list((tmp_path / "folder.mkv").iterdir())
-
-
 def test_what_makes_no_sense_for_many_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], words: list[str], code: int
 ) -> None:
