@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from streams.errors import FilmError, OutputError, UsageError, printable
+from streams.errors import FilmError, InputError, OutputError, UsageError, printable
 from streams.writing.folder import fingerprint
 from vidcolor import __version__, zoo
 from vidcolor.brake import Brake
@@ -127,11 +127,15 @@ def check_told(model: LoadedModel, options: Options) -> None:
 
 
 def fingerprint_of(source: Path | None) -> str | None:
-    """What tells one input from another; None for what can be read only once, or not at all."""
+    """What tells one input from another; None for what can be read only once.
+
+    Raises:
+        InputError: it can no longer be read.
+    """
     try:
         return fingerprint(source) if source is not None and source.is_file() else None
-    except OSError:
-        return None
+    except OSError as error:
+        raise InputError(f"{printable(source)} cannot be read: {error.strerror or error}") from error
 
 
 def mark_of(model: LoadedModel, options: Options, source: Path | None) -> Mark:

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from streams.errors import FilmError, ModelError, printable
+from streams.errors import FilmError, InputError, ModelError, printable
 from streams.inlet import Inlet
 from streams.reading.sniff import nature_of
 from streams.sink import read_mark
@@ -32,7 +32,10 @@ class Finder:
         marks = [(path, self._fitting(path)) for path in _candidates(entry)]
         if not any(film for _, film in marks):
             return None
-        wanted = fingerprint_of(entry.source)
+        try:
+            wanted = fingerprint_of(entry.source)
+        except InputError:
+            return None  # its own run says why it cannot be read
         return next((path for path, film in marks if film and film == wanted), None)
 
     def _fitting(self, path: Path) -> str | None:
