@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from importlib import import_module
 from pathlib import Path
 
@@ -11,9 +12,11 @@ import torch
 from vidcolor import zoo
 from vidcolor.colorizer import Colorizer
 from vidcolor.memory import ConvLSTM, State
+from vidcolor.packed import pack
 
 FRAMES = 6
 SAME = 1e-4  # Lab units: fp32 sums in another order
+SAME_IN_BF16 = 0.5  # Lab units, half a code value: a sum rounded once where it was twice
 
 
 @pytest.fixture(params=zoo.table(), ids=lambda row: row.name)
@@ -65,6 +68,58 @@ def test_one_frame_a_step_is_the_same_bit_for_bit_however_often_it_is_run(
     again, state_again = _colour(network, light, [1] * FRAMES)
     assert torch.equal(first, again)
     assert state.equal(state_again)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_packed_weights_give_the_same_colours_at_one_size_after_another(
+    network: Colorizer, light: torch.Tensor, kind: torch.dtype
+) -> None:
+    network.to(kind, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    sizes = [light[:3].to(kind), light[:2, :, :32, :32].to(kind), light[:3].to(kind)]
+    with torch.inference_mode():
+        plain = [_colour(network, some, [1] * len(some)) for some in sizes]
+        pack(network)
+        packed = [_colour(network, some, [1] * len(some)) for some in sizes]
+    near = SAME if kind is torch.float32 else SAME_IN_BF16
+    for (ab, state), (ab_packed, state_packed) in zip(plain, packed, strict=True):
+        assert (ab - ab_packed).abs().max() < near
+        assert all((state.tensors[n] - state_packed.tensors[n]).abs().max() < near for n in state.tensors)
+    assert torch.equal(packed[0][0], packed[2][0])
+
+
+def test_packing_is_no_part_of_the_weights(network: Colorizer, light: torch.Tensor) -> None:
+    light = light[:1]
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    pack(network)
+    with torch.inference_mode():
+        expected, _ = _colour(network, light, [1])
+    copy = deepcopy(network)
+    with torch.inference_mode():
+        twin, _ = _colour(copy, light, [1])
+    after = network.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert torch.equal(expected, twin)
+
+
+def test_a_packed_network_follows_weights_that_are_changed_and_can_be_taught(
+    network: Colorizer, light: torch.Tensor
+) -> None:
+    pack(network)
+    light = light[:2]
+    with torch.inference_mode():
+        before, _ = _colour(network, light, [2])
+    with torch.no_grad():
+        for weights in network.parameters():
+            weights.mul_(1.1)
+    with torch.inference_mode():
+        after, _ = _colour(network, light, [2])
+    network.requires_grad_(True)
+    taught, _ = _colour(network, light, [2])
+    taught.sum().backward()
+    assert not torch.allclose(before, after, atol=100 * SAME)
+    assert torch.allclose(after, taught, atol=SAME)
+    assert all(weights.grad is not None for name, weights in network.named_parameters() if "stock" not in name)
 
 
 def test_what_was_seen_before_colours_what_comes_after(network: Colorizer, light: torch.Tensor) -> None:

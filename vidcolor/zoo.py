@@ -143,6 +143,9 @@ def _network(row: Row, file: weights.WeightsFile, path: Path) -> Colorizer:
 def _placed(network: Colorizer, place: Place) -> Colorizer:
     import torch
 
+    from vidcolor.packed import pack
+
     kinds = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
     network.to(place.device, kinds[place.precision], memory_format=torch.channels_last)  # type: ignore[call-overload]
+    pack(network)
     return network.requires_grad_(False)

@@ -18,6 +18,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from vidcolor.color import ab_bins, annealed_mean
 from vidcolor.colorizer import Colorizer, Spec, State
 from vidcolor.memory import ConvLSTM
+from vidcolor.packed import conv_add_relu, conv_relu
 
 Views = tuple[Tensor, Tensor, Tensor]
 
@@ -34,7 +35,7 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, into, H, W) to (N, out, H/stride, W/stride)."""
         kept = self.downsample(x)
-        return F.relu_(self.conv2(F.relu_(self.conv1(x))) + kept)
+        return conv_add_relu(self.conv2, conv_relu(self.conv1, x), kept)
 
 
 class ConvNormRelu(nn.Module):
@@ -47,6 +48,8 @@ class ConvNormRelu(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, into, H, W) to (N, out, H, W)."""
+        if isinstance(self.norm, nn.Identity):
+            return conv_relu(self.conv, x)
         return F.relu_(self.norm(self.conv(x)))
 
     def fold(self) -> None:
