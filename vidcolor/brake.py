@@ -19,7 +19,6 @@ class Brake:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._guards: list[Callable[[], None]] = []
-        self._called: list[Callable[[], None]] = []
         self.code: int | None = None
 
     def pull(self, code: int = EXIT_SIGINT) -> None:
@@ -27,12 +26,9 @@ class Brake:
         with self._lock:
             self.code = self.code or code
             guards, self._guards = self._guards, []
-            self._called += guards
-        _call(guards)
-
-    def call_again(self) -> None:
-        """Clear again what was cleared: a step that heard nothing may have made anew what was gone."""
-        _call(self._called)
+        for clear in guards:
+            with suppress(Exception):  # the run is over: the other guards still have to be called
+                clear()
 
     def check(self) -> None:
         """Raise Interrupted if the brake was pulled."""
@@ -53,9 +49,3 @@ class Brake:
         finally:
             with self._lock:
                 self._guards = [guard for guard in self._guards if guard != clear]
-
-
-def _call(guards: list[Callable[[], None]]) -> None:
-    for clear in guards:
-        with suppress(Exception):  # the run is over: the other guards still have to be called
-            clear()

@@ -58,8 +58,6 @@ class Supervisor:
         self.brake.pull(self._code or EXIT_SIGINT)
         while worker.is_alive() and time.monotonic() < limit:
             worker.join(0.1)
-        if worker.is_alive():
-            self.brake.call_again()
 
     def _take(self, name: str, code: int) -> None:
         number = getattr(signal, name, None)
