@@ -63,7 +63,7 @@ class FilmActs:
 
         return telling
 
-    def _wishes(self, *values: object) -> dict[str, Any]:
+    def _wishes(self, values: Sequence[object]) -> dict[str, Any]:
         return wishes_of(self._studio.limits, **dict(zip(WISHES, values, strict=True)))
 
     def looking(self) -> Act:
@@ -124,17 +124,8 @@ class FilmActs:
     def previewing(self) -> Act:
         """The first seconds, or those after `start`."""
 
-        async def preview(  # noqa: PLR0913 - the framework hands each field over on its own
-            model: object,
-            strength: object,
-            side: object,
-            start: object,
-            stop: object,
-            quality: object,
-            stock: object,
-            request: gr.Request,
-        ) -> AsyncIterator[Updates]:
-            wishes = self._wishes(model, strength, side, start, stop, quality, stock)
+        async def preview(request: gr.Request, *wished: object) -> AsyncIterator[Updates]:
+            wishes = self._wishes(wished)
             async for update in self._preview(caller_of(request), wishes, float(Fraction(wishes["start"] or 0))):
                 yield update
 
@@ -143,19 +134,9 @@ class FilmActs:
     def shot_previewing(self) -> Act:
         """A shot was chosen."""
 
-        async def preview_shot(  # noqa: PLR0913
-            shot: object,
-            model: object,
-            strength: object,
-            side: object,
-            start: object,
-            stop: object,
-            quality: object,
-            stock: object,
-            request: gr.Request,
-        ) -> AsyncIterator[Updates]:
+        async def preview_shot(request: gr.Request, shot: object, *wished: object) -> AsyncIterator[Updates]:
             caller = caller_of(request)
-            wishes = self._wishes(model, strength, side, start, stop, quality, stock)
+            wishes = self._wishes(wished)
             shots: Sequence[dict[str, Any]] = notes_of(caller).get("facts", {}).get("shots", ())
             if not isinstance(shot, str) or not shot.isdigit() or int(shot) >= len(shots):
                 return
@@ -173,18 +154,9 @@ class FilmActs:
     def restoring(self) -> Act:
         """The whole film, or the part that was wished."""
 
-        async def restore(  # noqa: PLR0913
-            model: object,
-            strength: object,
-            side: object,
-            start: object,
-            stop: object,
-            quality: object,
-            stock: object,
-            request: gr.Request,
-        ) -> AsyncIterator[Updates]:
+        async def restore(request: gr.Request, *wished: object) -> AsyncIterator[Updates]:
             caller = caller_of(request)
-            wishes = self._wishes(model, strength, side, start, stop, quality, stock)
+            wishes = self._wishes(wished)
             news = self._studio.restore(caller, self._film(caller), wishes)
             async for update in self._follow(caller, news, "Restoring the film", "The film is done."):
                 yield update

@@ -99,12 +99,12 @@ def plain_name(name: str) -> str:
 class House:
     """All rooms, under one folder that is gone when the page ends."""
 
-    def __init__(self, keep: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """Make the folder; raises OutputError where there is no place for it."""
+    def __init__(self, keep: float, clock: Callable[[], float] = time.monotonic, *, root: Path | None = None) -> None:
+        """Make the folder, under a new name unless told one; raises OutputError where there is no place for it."""
         sweep()
+        self.root = root or new_root()
         try:
-            # The name has the number of the process, so that a later one can tell what a killed one left behind.
-            self.root = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")).resolve()
+            self.root.mkdir(mode=0o700)
         except OSError as error:
             raise OutputError(f"there is no place for temporary files: {error.strerror}") from error
         self._keep = keep
@@ -167,6 +167,17 @@ class House:
         """Delete everything. Twice does no harm."""
         self._visitors.clear()
         shutil.rmtree(self.root, ignore_errors=True)
+
+
+def new_root() -> Path:
+    """A name for a house that does not stand yet; raises OutputError where there is no place for one.
+
+    It has the number of the process, so that a later one can tell what a killed one left behind.
+    """
+    try:
+        return Path(tempfile.gettempdir()).resolve() / f"{_PREFIX}{os.getpid()}-{secrets.token_urlsafe(12)}"
+    except OSError as error:
+        raise OutputError(f"there is no place for temporary files: {error.strerror}") from error
 
 
 def sweep() -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from demo.options import Place
-from demo.rooms import House
+from demo.rooms import House, new_root
 from streams.errors import OutputError
 from vidcolor import __version__
 from vidcolor.brake import Brake
@@ -63,25 +65,40 @@ def serve(place: Place, announce: Callable[[str], None], brake: Brake) -> None:
         Interrupted: the brake was pulled.
     """
     with listen(place) as taken:
-        house = House(place.limits.keep)
+        root = new_root()
+        _load(root)
+        brake.check()
+        from demo.desk import Desk
+
+        house, desk = House(place.limits.keep, root=root), Desk(place.limits)
+        building = threading.Lock()
+
+        def clear() -> None:
+            with building:  # the framework would make the folder anew
+                house.close()
+
         try:
-            with brake.guarding(house.close):
-                _run(place, house, taken, announce, brake)
+            with brake.guarding(clear):
+                with building:
+                    brake.check()
+                    app = build_app(place, house, desk, int(taken.getsockname()[1]))
+                brake.check()
+                _run(app, desk, taken, lambda port: announce(_address(place.host, port)), brake)
             brake.check()
         finally:
             house.close()
 
 
-def _run(place: Place, house: House, taken: socket.socket, announce: Callable[[str], None], brake: Brake) -> None:
-    os.environ.update(_SILENCE, GRADIO_TEMP_DIR=str(house.root))
+def _load(root: Path) -> None:
+    """Import what takes seconds and reads its settings then, before there is anything that would have to be cleared."""
+    os.environ.update(_SILENCE, GRADIO_TEMP_DIR=str(root))
+    for name in ("uvicorn", "gradio", "demo.app", "demo.door", "demo.files", "demo.look", "demo.outside"):
+        importlib.import_module(name)
+
+
+def _run(app: ASGIApp, desk: Desk, taken: socket.socket, tell: Callable[[int], None], brake: Brake) -> None:
     from uvicorn import Config, Server
 
-    from demo.desk import Desk
-
-    desk = Desk(place.limits)
-    port = int(taken.getsockname()[1])
-    app = build_app(place, house, desk, port)
-    brake.check()
     quiet = {"log_level": "warning", "access_log": False, "server_header": False, "ws": "none"}
     server = Server(Config(app, timeout_graceful_shutdown=1, timeout_keep_alive=30, **quiet))  # type: ignore[arg-type]
 
@@ -89,16 +106,17 @@ def _run(place: Place, house: House, taken: socket.socket, announce: Callable[[s
         server.should_exit = True
         desk.close()
 
-    host = f"[{place.host}]" if ":" in place.host else place.host
-    told = threading.Thread(
-        target=_when_started, args=(server, lambda: announce(f"http://{host}:{port}/")), daemon=True
-    )
-    told.start()
+    port = int(taken.getsockname()[1])
+    threading.Thread(target=_when_started, args=(server, lambda: tell(port)), daemon=True).start()
     with brake.guarding(stop):
         try:
             server.run(sockets=[taken])
         finally:
             stop()
+
+
+def _address(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
 def _when_started(server: object, tell: Callable[[], None]) -> None:

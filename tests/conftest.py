@@ -113,6 +113,24 @@ def tiny_model() -> LoadedModel:
     return LoadedModel(network, "tiny", "0" * 64, Path("tiny"), place)
 
 
+def write_chance(path: Path) -> Path:
+    """Write the main network with weights of chance, always the same."""
+    import torch
+
+    from vidcolor import weights
+    from vidcolor.models.reel import Reel
+
+    torch.manual_seed(11)
+    weights.write(Reel().state_dict(), path, "reel")
+    return path
+
+
+@pytest.fixture(scope="session")
+def chance(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of the main network with weights of chance."""
+    return write_chance(tmp_path_factory.mktemp("chance") / "chance.safetensors")
+
+
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> str:
     """Put the tiny network in the place of the trained one; its name."""

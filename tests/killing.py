@@ -12,9 +12,9 @@ from pathlib import Path
 
 import av
 import torch
+from conftest import write_chance
 
-from vidcolor import Options, restore, resume, weights
-from vidcolor.models.reel import Reel
+from vidcolor import Options, restore, resume
 from vidcolor.watch import Watcher
 
 # Started once, with everything loaded: its children begin at once.
@@ -50,8 +50,7 @@ class Killer:
 
     def __post_init__(self) -> None:
         if not self.model.exists():
-            torch.manual_seed(11)
-            weights.write(Reel().state_dict(), self.model, "reel")
+            write_chance(self.model)
 
     def run(self, target: Path, pictures: int | None = None, seconds: float = 0) -> bool:
         """Run to the end, or until some pictures and some time have gone by; tells whether it came to its end."""

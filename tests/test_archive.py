@@ -14,11 +14,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-import torch
 
 from streams.errors import InputError, UsageError
 from streams.sink import read_mark
-from vidcolor import Options, restore, weights
+from vidcolor import Options, restore
 from vidcolor.archive.done import Finder
 from vidcolor.archive.ear import Ear, Event
 from vidcolor.archive.entries import Entry, gather
@@ -29,7 +28,6 @@ from vidcolor.archive.run import Plan, Run
 from vidcolor.brake import Brake
 from vidcolor.cli import main
 from vidcolor.mark import Mark
-from vidcolor.models.reel import Reel
 
 MakeFilm = Callable[..., Path]
 ROOT = Path(__file__).parents[1]
@@ -288,15 +286,6 @@ def test_the_table_has_a_row_a_film_and_the_sums() -> None:
 
 
 # --- the command ---
-
-
-@pytest.fixture(scope="session")
-def chance(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The main network with weights of chance."""
-    path = tmp_path_factory.mktemp("chance") / "chance.safetensors"
-    torch.manual_seed(11)
-    weights.write(Reel().state_dict(), path, "reel")
-    return path
 
 
 def test_an_archive_is_restored_reported_and_not_done_twice(

@@ -6,6 +6,8 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,7 +31,7 @@ from demo.serve import listen
 from demo.show import timeline
 from demo.timeline import clock, draw
 from demo.wishes import wishes_of
-from streams.errors import OutputError, UsageError
+from streams.errors import Interrupted, OutputError, UsageError
 from vidcolor.brake import Brake
 from vidcolor.cli.command import build_parser
 
@@ -206,6 +208,36 @@ def test_what_a_killed_server_left_is_swept_and_what_a_living_one_has_is_not(hou
     rooms.sweep()
     assert not left.exists() or os.name == "nt"
     assert house.root.exists()
+
+
+def test_a_signal_while_the_page_is_built_leaves_nothing_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The framework makes folders while the page is built: what was cleared too early would be there anew."""
+    monkeypatch.setattr(rooms.tempfile, "tempdir", str(tmp_path))
+    begun, brake = threading.Event(), Brake()
+
+    def slowly(_place: Place, house: House, _desk: Desk, _port: int) -> None:
+        begun.set()
+        time.sleep(0.2)
+        (house.root / "of the framework").mkdir(parents=True)
+
+    monkeypatch.setattr(serve, "build_app", slowly)
+    monkeypatch.setattr(serve.os, "environ", dict(os.environ))
+    ended: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            serve.serve(Place(port=0), print, brake)
+        except Interrupted as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert begun.wait(60)
+    brake.pull()
+    assert not list(tmp_path.iterdir()), "whoever pulls may end the process at once"
+    thread.join()
+    assert ended
+    assert not list(tmp_path.iterdir())
 
 
 # The gate

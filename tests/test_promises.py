@@ -24,8 +24,7 @@ import torch
 from conftest import moving_picture
 
 import vidcolor
-from vidcolor import Options, device, weights, zoo
-from vidcolor.models.reel import Reel
+from vidcolor import Options, device, zoo
 
 MakeFilm = Callable[..., Path]
 ROOT = Path(__file__).parents[1]
@@ -34,18 +33,9 @@ PATIENCE = 120  # seconds; a machine that tests on two cores may be busy
 posix = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 
 
-@pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The main network with weights of chance."""
-    path = tmp_path_factory.mktemp("model") / "chance.safetensors"
-    torch.manual_seed(11)
-    weights.write(Reel().state_dict(), path, "reel")
-    return path
-
-
 @pytest.fixture
-def command(model: Path) -> list[str]:
-    return [sys.executable, "-m", "vidcolor", "restore", "--model", str(model), "--device", "cpu", "--side", "32"]
+def command(chance: Path) -> list[str]:
+    return [sys.executable, "-m", "vidcolor", "restore", "--model", str(chance), "--device", "cpu", "--side", "32"]
 
 
 @contextmanager
@@ -180,9 +170,9 @@ def test_after_a_kill_the_next_run_works_and_clears_up(command: list[str], make_
     assert names(tmp_path) == {"film.mkv", "new.mkv"}
 
 
-def test_wrong_weights_are_refused_by_their_hash(model: Path, make_film: MakeFilm, tmp_path: Path) -> None:
+def test_wrong_weights_are_refused_by_their_hash(chance: Path, make_film: MakeFilm, tmp_path: Path) -> None:
     make_film("film.mkv", frames=2)
-    data = bytearray(model.read_bytes())
+    data = bytearray(chance.read_bytes())
     data[-5] ^= 0x10
     (tmp_path / "bad.safetensors").write_bytes(data)
     words = [sys.executable, "-m", "vidcolor", "restore", "film.mkv", "--model", "bad.safetensors"]
