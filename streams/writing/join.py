@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import av
-import av.error
 from av.codec.codec import UnknownCodecError
 from av.container import OutputContainer
 from av.packet import Packet
@@ -18,38 +14,27 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from streams.errors import EncoderError, printable
-from streams.sink import VideoSink
 from streams.writing.child import Child
-from streams.writing.command import Coded, build
-from streams.writing.pipe import BUFFER
-from streams.writing.plain import y4m_head
+from streams.writing.command import Coded
+from streams.writing.feed import BUFFER, Feed
+from streams.writing.output import Output
+from streams.writing.plain import Ending, y4m_head
 from streams.writing.segment import Ruler, opened, packets_of
 from streams.writing.target import writing
 
 if TYPE_CHECKING:
     from streams.reading.info import FilmInfo
-    from streams.source import Frame
     from streams.writing.plan import OutputPlan
-    from streams.writing.planar import Plane
 
 
-class Joiner(Protocol):
-    """What takes segments, one after the other, and then ends well or is killed."""
+class Joiner(Ending, Protocol):
+    """What takes segments, one after the other."""
 
     def put(self, path: Path) -> None:
         """Take one segment."""
 
-    def write(self, frame: Frame, cb: Plane, cr: Plane) -> None:
-        """Take no picture: they are all there."""
 
-    def finish(self) -> None:
-        """End well."""
-
-    def kill(self) -> None:
-        """End at once."""
-
-
-class JoiningSink(VideoSink):
+class JoiningSink(Output):
     """Writes a film from its segments; it appears whole or not at all, as any other."""
 
     def __init__(self, plan: OutputPlan, info: FilmInfo, mark: str, parts: Sequence[Path], ruler: Ruler) -> None:
@@ -60,16 +45,13 @@ class JoiningSink(VideoSink):
 
     def _opened(self, mark: str) -> Joiner:
         assert self._file is not None
-        path = self._file.path
         self._joiner: Joiner
         if self._plan.ffmpeg is None:
-            self._joiner = PlainJoiner(y4m_head(self._plan, self._info), path)
+            self._joiner = PlainJoiner(y4m_head(self._plan, self._info), self._file.path)
         else:
             form = _form(self._plan)
             coded = Coded(form, self._ruler.tick, -self._ruler.due(0) * self._ruler.tick)
-            self._command = build(self._plan, self._info, mark, path, tuple(self._covers()), coded)
-            child = Child(self._command.words, to_stdout=False)
-            self._joiner = PacketWriter(child, form, self._parts[0], self._ruler)
+            self._joiner = PacketWriter(self._ffmpeg(mark, coded), form, self._parts[0], self._ruler)
         return self._joiner
 
     def join(self) -> int:
@@ -100,7 +82,7 @@ def _likeness(out: OutputContainer, stream: VideoStream) -> VideoStream:
     return made
 
 
-class PacketWriter:
+class PacketWriter(Feed):
     """Sends packets of many segments as one stream to an ffmpeg.
 
     QuickTime in fragments carries decoding times, NUT does not; but NUT holds nearly every codec, as it is. Times
@@ -109,12 +91,10 @@ class PacketWriter:
 
     def __init__(self, child: Child, form: str, first: Path, ruler: Ruler) -> None:
         """Begin the stream, in the likeness of the first segment."""
-        self._child = child
-        self._ruler = ruler
-        self._lock = threading.Lock()
-        self._count = 0
         options = {"movflags": "frag_keyframe+empty_moov+default_base_moof"} if form == "mov" else {}
-        self._out = av.open(child, "w", format=form, buffer_size=BUFFER, container_options=options)
+        super().__init__(child, form, options)
+        self._ruler = ruler
+        self._count = 0
         with opened(first) as film:
             self._head = film.streams.video[0].codec_context.extradata
             self._stream = _likeness(self._out, film.streams.video[0])
@@ -141,27 +121,7 @@ class PacketWriter:
         packet.duration = self._ruler.length(self._count)
         packet.is_keyframe = coded.is_keyframe
         self._count += 1
-        try:
-            with self._lock:
-                self._out.mux(packet)
-        except (OSError, ValueError, av.error.FFmpegError) as error:
-            raise self._child.failure() from error
-
-    def write(self, frame: Frame, cb: Plane, cr: Plane) -> None:
-        """Take no picture: they are all there."""
-        raise EncoderError("a film is joined from its segments")
-
-    def finish(self) -> None:
-        """End the stream and wait for ffmpeg; raises what it died of."""
-        with self._lock, contextlib.suppress(OSError, ValueError, av.error.FFmpegError):
-            self._out.close()
-        self._child.finish()
-
-    def kill(self) -> None:
-        """End ffmpeg; whoever waits in `put` then gets out, and only after that the stream may be closed."""
-        self._child.kill()
-        with self._lock, contextlib.suppress(OSError, ValueError, av.error.FFmpegError):
-            self._out.close()
+        self._mux(packet)
 
 
 class PlainJoiner:
@@ -177,10 +137,6 @@ class PlainJoiner:
         """Append one segment; raises OutputError where that fails."""
         with writing(self._target), path.open("rb") as part, self._target.open("ab") as whole:
             shutil.copyfileobj(part, whole, BUFFER)
-
-    def write(self, frame: Frame, cb: Plane, cr: Plane) -> None:
-        """Take no picture: they are all there."""
-        raise EncoderError("a film is joined from its segments")
 
     def finish(self) -> None:
         """Do nothing: every part was closed."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import av
-import av.error
 import numpy as np
 
 from streams.writing.child import Child
+from streams.writing.feed import Feed
 from streams.writing.planar import Packer
 
 if TYPE_CHECKING:
@@ -20,21 +18,16 @@ if TYPE_CHECKING:
     from streams.writing.plan import OutputPlan
     from streams.writing.planar import Plane
 
-# Pictures go to ffmpeg in pieces of this many bytes.
-BUFFER = 1 << 20
 
-
-class FfmpegWriter:
+class FfmpegWriter(Feed):
     """Sends pictures as raw video in NUT, which keeps their times exactly, to an ffmpeg that encodes them."""
 
     def __init__(self, plan: OutputPlan, info: FilmInfo, child: Child) -> None:
         """Begin the stream."""
-        self._child = child
-        self._lock = threading.Lock()
+        super().__init__(child, "nut")
         self._packer = Packer(plan.coded, plan.luma_shift)
-        self._nut = av.open(child, "w", format="nut", buffer_size=BUFFER)
         # The rate only tells the encoder what to expect, and how long the last picture lasts.
-        self._stream = self._nut.add_stream("rawvideo", rate=info.average_rate or Fraction(25))
+        self._stream = self._out.add_stream("rawvideo", rate=info.average_rate or Fraction(25))
         self._stream.width, self._stream.height = plan.coded.width, plan.coded.height
         self._stream.pix_fmt = plan.coded.pixels
         self._stream.time_base = info.time_base
@@ -47,20 +40,4 @@ class FfmpegWriter:
         packet.pts = packet.dts = frame.pts
         packet.time_base = frame.time_base
         packet.is_keyframe = True
-        try:
-            with self._lock:
-                self._nut.mux(packet)
-        except (OSError, ValueError, av.error.FFmpegError) as error:
-            raise self._child.failure() from error
-
-    def finish(self) -> None:
-        """End the stream and wait for ffmpeg; raises what it died of."""
-        with self._lock, contextlib.suppress(OSError, ValueError, av.error.FFmpegError):
-            self._nut.close()
-        self._child.finish()
-
-    def kill(self) -> None:
-        """End ffmpeg; whoever waits in `write` then gets out, and only after that the stream may be closed."""
-        self._child.kill()
-        with self._lock, contextlib.suppress(OSError, ValueError, av.error.FFmpegError):
-            self._nut.close()
+        self._mux(packet)

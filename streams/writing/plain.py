@@ -25,17 +25,21 @@ if TYPE_CHECKING:
 _SITES = {"left": "mpeg2", "center": "jpeg", "topleft": "paldv"}
 
 
-class Writer(Protocol):
-    """What takes coloured pictures, one after the other, and then ends well or is killed."""
-
-    def write(self, frame: Frame, cb: Plane, cr: Plane) -> None:
-        """Take one picture."""
+class Ending(Protocol):
+    """What something goes into until it ends well or is killed."""
 
     def finish(self) -> None:
         """End well."""
 
     def kill(self) -> None:
         """End at once."""
+
+
+class Writer(Ending, Protocol):
+    """What takes coloured pictures, one after the other."""
+
+    def write(self, frame: Frame, cb: Plane, cr: Plane) -> None:
+        """Take one picture."""
 
 
 class PlainWriter:
