@@ -28,6 +28,7 @@ class Worker:
         self._brake = Brake()
         self._current: int | None = None
         self._tasks: dict[str, Any] = {}
+        self._is_warm = threading.Event()
 
     def run(self) -> None:
         """Work until the orders end."""
@@ -45,7 +46,10 @@ class Worker:
                 yield json.loads(line)
 
     def _warm(self) -> None:
-        """Load what is heavy before the first order comes."""
+        """Load what is heavy before the first order comes, or while it waits.
+
+        It waits because two threads that load the same libraries find them half made.
+        """
         with suppress(Exception):  # whatever it is comes again, and is told, with the first order
             from demo import show  # noqa: F401
             from vidcolor.job import load_model
@@ -53,6 +57,7 @@ class Worker:
 
             load_model(Options())
             self.tell("warm")
+        self._is_warm.set()
 
     def _cancel(self, number: int) -> None:
         if number == self._current:
@@ -68,6 +73,7 @@ class Worker:
         def tell(event: str, **values: object) -> None:
             self.tell(event, id=number, **values)
 
+        self._is_warm.wait()
         try:
             result = self._task(order["do"])(order, tell, brake)
             tell("done", **result)
