@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import IO
 
 import av
 import numpy as np
@@ -201,3 +202,32 @@ def test_the_bare_loop_colours_light() -> None:
         assert ab.shape == (1, 2, 4 * stride // colorizer.spec.scale, 6 * stride // colorizer.spec.scale)
     assert bool(torch.isfinite(ab).all())
     assert bool(state.tensors) == colorizer.spec.needs_state
+
+
+@pytest.mark.parametrize("batch", ["1", "4"])
+def test_a_live_pipe_gives_each_picture_before_the_next_comes(command: list[str], tmp_path: Path, batch: str) -> None:
+    film = y4m(4)
+    size = SIZE[0] * SIZE[1] * 3 // 2 + len(b"FRAME\n")
+    head = len(film) - 4 * size
+    words = [*command, "-", "-o", "-", "--format", "y4m", "--batch", batch, "-q"]
+    with running(words, tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as run:
+        assert run.stdin is not None and run.stdout is not None
+        alarm = threading.Timer(PATIENCE, run.kill)
+        alarm.start()
+        run.stdin.write(film[:head])
+        for number in range(4):
+            run.stdin.write(film[head + number * size :][:size])
+            told = run.stdout.readline() if number == 0 else b""
+            assert number or told.startswith(b"YUV4MPEG2")
+            picture = b"".join(iter_bytes(run.stdout, size))
+            assert picture.startswith(b"FRAME\n")
+            assert picture[6 : 6 + SIZE[0] * SIZE[1]] == moving_picture(number, SIZE).tobytes()
+        run.stdin.close()
+        assert run.wait(PATIENCE) == 0
+        alarm.cancel()
+
+
+def iter_bytes(pipe: IO[bytes], count: int) -> Iterator[bytes]:
+    while count and (part := pipe.read(count)):
+        yield part
+        count -= len(part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 import threading
 from contextlib import suppress
@@ -148,8 +149,11 @@ def warm() -> None:
     """Load torch while the input is looked at: both take their time, and on two cores together no longer than one."""
 
     def load() -> None:
+        gc.disable()  # torch makes half a million objects, and all of them stay
         with suppress(Exception):  # whatever it is comes again, and is told, where the module is really used
             import_module("vidcolor.painter")
+        gc.freeze()
+        gc.enable()
 
     threading.Thread(target=load, name="warm", daemon=True).start()
 

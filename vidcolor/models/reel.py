@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from vidcolor.color import ab_bins, annealed_mean
+from vidcolor.color import ab_centers, annealed_mean
 from vidcolor.colorizer import Colorizer, Spec, State
 from vidcolor.memory import ConvLSTM
 from vidcolor.packed import conv_add_relu, conv_relu
@@ -86,7 +86,7 @@ class Reel(Colorizer):
         self.classes = nn.Conv2d(96, 313, 1)
         self.blend = nn.Conv2d(96 + 16, 4 * 9, 3, padding=1)
         self.centers: Tensor
-        self.register_buffer("centers", ab_bins().centers.clone(), persistent=False)
+        self.register_buffer("centers", ab_centers(), persistent=False)
 
     def forward(self, light: Tensor, state: State, condition: Tensor | None = None) -> tuple[Tensor, State]:
         """See Colorizer.forward."""
