@@ -361,7 +361,7 @@ def test_patience_ends_a_run_and_the_best_weights_are_kept(store: Store, tmp_pat
         def __init__(self) -> None:
             pass
 
-        def measure(self, weights: object) -> dict[str, float]:
+        def measure(self, weights: object, of: object) -> dict[str, float]:
             return {"score": next(scores), "gain_half": 1.0}
 
     scores = iter([1.0, 3.0, 2.0, 2.0, 5.0])
@@ -394,7 +394,7 @@ def test_the_table_holds_the_true_metrics(pictures: Path, tmp_path: Path) -> Non
     colour_film(folder / "one.mkv", 6)
     checker = Checker.of([pictures], [folder], "cpu", 4)
     assert checker is not None
-    figures = checker.measure(Reel().state_dict())
+    figures = checker.measure(Reel().state_dict(), Reel())
     assert {"score", "gain_half", "gain_zero", "gain_raw", "cf_ratio", "e_rel", "true_e_rel"} <= figures.keys()
     assert figures["score"] == figures["gain_half"] + figures["gain_raw"]
     assert Checker.of([], [], "cpu") is None

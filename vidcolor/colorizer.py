@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
 from vidcolor.memory import State
 
-__all__ = ["Colorizer", "Spec", "State"]
+__all__ = ["Answer", "Colorizer", "Spec", "State"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,24 @@ class Spec:
     takes_stock: bool = False
 
 
+class Answer(NamedTuple):
+    """What a network says of T frames of B films, told apart for whoever teaches it; None where it has no such thing.
+
+    Attributes:
+        ab: (T*B, 2, h, w) CIE Lab a*, b*, before what is done for the eye alone.
+        scores: (T*B, Q, h', w') of ab classes.
+        deep: (T*B, C, h'', w'') what it understood of each picture.
+        own: (T*B, 2, h, w) its colours in the space that it was taught in (vidcolor.spaces).
+        labels: (T*B, K) scores of what whole pictures show.
+    """
+
+    ab: Tensor
+    scores: Tensor | None = None
+    deep: Tensor | None = None
+    own: Tensor | None = None
+    labels: Tensor | None = None
+
+
 def network_size(size: tuple[int, int], side: int, stride: int) -> tuple[int, int]:
     """Height and width at which a network sees a (height, width): long side ``side``, multiples of ``stride``."""
     unit = side / max(size)
@@ -50,6 +70,28 @@ class Colorizer(nn.Module, ABC):
     """
 
     spec: Spec
+    depth: int = 0
+    """Channels of ``Answer.deep``; 0 = it has none."""
+    pretrained: tuple[str, ...] = ()
+    """How the names of those parameters begin that weights of another task fill; they learn more slowly."""
+    space: str = "lab"
+    """The colour space of ``Answer.own``: a key of vidcolor.spaces."""
+    labels: tuple[str, ...] = ()
+    """Names of what whole pictures may show, for networks that tell it."""
+
+    @classmethod
+    def made(cls, facts: Mapping[str, str]) -> Colorizer:
+        """A network with weights of chance, as its weights file describes it.
+
+        Raises:
+            ValueError: the facts make no sense.
+        """
+        del facts
+        return cls()
+
+    def facts(self) -> dict[str, str]:
+        """What its weights file must say so that ``made`` gives the same network again."""
+        return {}
 
     def start(self, batch: int = 1) -> State:
         """The memory before a shot's first frame: nothing."""
@@ -68,6 +110,21 @@ class Colorizer(nn.Module, ABC):
         Returns:
             ab (T, 2, H/scale, W/scale), CIE Lab a*, b* (with B: (T, B, 2, ...)), and the next state.
         """
+
+    def answer(
+        self, light: Tensor, state: State, condition: Tensor | None = None, temperature: float = 0.0
+    ) -> tuple[Answer, State]:
+        """As ``forward``, for whoever teaches the network; ``temperature`` of the annealed mean, 0 = its own."""
+        raise NotImplementedError
+
+    def remember(self, light: Tensor, state: State, condition: Tensor | None = None) -> State:
+        """The memory after some frames whose colours nobody asks for."""
+        return self.answer(light, state, condition)[1]
+
+    def shown(self, state: State) -> dict[str, float]:
+        """What the frames of a shot up to here show: shares of ``labels``, sum 1; nothing for networks without."""
+        del state
+        return {}
 
     def guide(self, state: State, light: Tensor, ab: Tensor, mask: Tensor) -> State:
         """Take in a coloured key frame where the mask is 1; a network that cannot be guided forgets it."""

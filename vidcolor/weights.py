@@ -80,13 +80,13 @@ def tensors(file: WeightsFile, path: Path) -> dict[str, Tensor]:
         raise ModelError(f"{printable(path)} is not a whole safetensors file") from error
 
 
-def write(state: Mapping[str, Tensor], path: Path, network: str) -> None:
-    """Write half-precision safetensors with their own digest and the network's name, whole or not at all."""
+def write(state: Mapping[str, Tensor], path: Path, network: str, facts: Mapping[str, str] | None = None) -> None:
+    """Write half-precision safetensors with their own digest, the network's name and facts, whole or not at all."""
     from safetensors.torch import save
 
     half = {n: (t.half() if t.is_floating_point() else t).cpu().contiguous() for n, t in state.items()}
     plain = save(half)
     body = plain[8 + struct.unpack("<Q", plain[:8])[0] :]
     part = path.with_suffix(".part")
-    part.write_bytes(save(half, {"network": network, "sha256": hashlib.sha256(body).hexdigest()}))
+    part.write_bytes(save(half, {**(facts or {}), "network": network, "sha256": hashlib.sha256(body).hexdigest()}))
     part.replace(path)

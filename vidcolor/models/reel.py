@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from vidcolor.color import ab_centers, annealed_mean
-from vidcolor.colorizer import Colorizer, Spec, State
+from vidcolor.colorizer import Answer, Colorizer, Spec, State
 from vidcolor.memory import ConvLSTM
 from vidcolor.packed import conv_add_relu, conv_relu
 
@@ -66,6 +66,8 @@ class Reel(Colorizer):
     """Light to colour, with memory."""
 
     spec = Spec("reel", side=256, stride=16, scale=2, licence="MIT", needs_state=True, takes_stock=True)
+    depth = 256
+    pretrained = ("conv1", "layer")
     temperature = 0.38
     shadow = 0.12  # light (L*/100) under which colours fade to none
     strength = 1.15  # of the colours: a mean over classes is paler than nature; chosen on pictures kept for checking
@@ -94,6 +96,19 @@ class Reel(Colorizer):
         ab = self.enlarge(annealed_mean(logits, self.centers, self.temperature), features, light)
         ab = rearrange(self._lit(ab, light), "(t b) c h w -> t b c h w", t=len(light))
         return (ab[:, 0] if light.ndim == 4 else ab), next_state
+
+    def answer(
+        self, light: Tensor, state: State, condition: Tensor | None = None, temperature: float = 0.0
+    ) -> tuple[Answer, State]:
+        """See Colorizer.answer."""
+        views = self.look(light, condition)
+        logits, features, after = self.decide(views, len(light), state)
+        ab = self.enlarge(annealed_mean(logits, self.centers, temperature or self.temperature), features, light)
+        return Answer(ab, logits, views[2], ab), after
+
+    def remember(self, light: Tensor, state: State, condition: Tensor | None = None) -> State:
+        """See Colorizer.remember; nothing is enlarged."""
+        return self.classify(light, state, condition)[2]
 
     def _lit(self, ab: Tensor, light: Tensor) -> Tensor:
         """Colours at their strength, and none in black: what is guessed into title cards is seen at once."""

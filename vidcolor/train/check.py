@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from streams.errors import InputError, UsageError
+from vidcolor.colorizer import Colorizer
 from vidcolor.evaluate import paint, report
 from vidcolor.evaluate.bins import read_table
 from vidcolor.evaluate.flow import dis_flow
 from vidcolor.evaluate.paint import Setting
 from vidcolor.evaluate.samples import Sample, read_clips, read_pictures
 from vidcolor.evaluate.tally import Figures, clip_figures, still_figures, tally_clip, tally_picture
-from vidcolor.models.reel import Reel
 
 CLIP_FRAMES = 24
 
@@ -54,12 +54,13 @@ class Checker:
                 raise InputError("clips cannot be measured without OpenCV: install vidcolor[train]") from error
         return cls(pictures, films, device)
 
-    def measure(self, weights: Mapping[str, Tensor]) -> Figures:
-        """Figures of weights; ``score``, by which the best are known, is the gain in AuC, rebalanced (0.5) and raw.
+    def measure(self, weights: Mapping[str, Tensor], of: Colorizer) -> Figures:
+        """Figures of a network with these weights.
 
-        Their sum hardly changes where colours are only made stronger or paler: one rises as the other falls.
+        ``score``, by which the best are known, is the gain in AuC, rebalanced (0.5) and raw. Their sum
+        hardly changes where colours are only made stronger or paler: one rises as the other falls.
         """
-        network = Reel()
+        network = type(of).made(of.facts())
         network.load_state_dict(dict(weights), strict=False)
         network.fold().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         found = self._still_figures(network)
@@ -77,14 +78,14 @@ class Checker:
             **(self._steadiness(network) if self.films else {}),
         }
 
-    def _still_figures(self, network: Reel) -> Figures:
+    def _still_figures(self, network: Colorizer) -> Figures:
         tallies = []
         for sample, true in zip(self.pictures, self.truth, strict=True):
             rgb = paint.paint(paint.predict(network, sample, Setting()), sample)
             tallies.append(tally_picture(rgb[0], true))
         return still_figures(tallies, self.true, self.table)
 
-    def _steadiness(self, network: Reel) -> Figures:
+    def _steadiness(self, network: Colorizer) -> Figures:
         """Of a few clips: relative warp error, jitter where it is still, flicker; and the truth's own."""
         tallies: dict[str, list] = {"": [], "true_": []}  # type: ignore[type-arg]
         for sample in self.films:

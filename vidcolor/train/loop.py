@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from vidcolor import weights
-from vidcolor.models.reel import Reel
+from vidcolor.colorizer import Colorizer
 from vidcolor.train.check import Checker
 from vidcolor.train.recipe import Recipe
 from vidcolor.train.step import Lesson, Material, Student
@@ -26,7 +26,7 @@ class Trainer:
     """A network in training: everything that a checkpoint must hold."""
 
     def __init__(
-        self, network: Reel, material: Material, recipe: Recipe, out: Path, checker: Checker | None = None
+        self, network: Colorizer, material: Material, recipe: Recipe, out: Path, checker: Checker | None = None
     ) -> None:
         self.recipe, self.out, self.checker = recipe, out, checker
         self.network = network
@@ -46,7 +46,7 @@ class Trainer:
         shares = {"encoder": self.recipe.encoder, "decoder": 1.0, "memory": self.recipe.memory}
         parts: dict[str, list[nn.Parameter]] = {part: [] for part in shares}
         for name, parameter in self.student.named_parameters():
-            parts[_part(name.removeprefix("network."))].append(parameter)
+            parts[_part(name.removeprefix("network."), self.network.pretrained)].append(parameter)
         return [{"params": parts[part], "share": share} for part, share in shares.items()]
 
     @property
@@ -115,6 +115,7 @@ class Trainer:
     def step(self) -> None:
         """One batch, one step of the optimizer."""
         self._set_rate()
+        self.lesson.progress = self.progress
         # the second stage keeps one step in four for stills: a moving picture shows one scene where a batch shows many
         stills = self.on_stills or self.steps % 4 == 3
         blames, crops = self.lesson.still(self.steps) if stills else self.lesson.moving(self.steps)
@@ -166,23 +167,29 @@ class Trainer:
             "dice": self.lesson.dice.state(),
             "counts": {name: getattr(self, name) for name in _COUNTS},
         }
+        if self.lesson.adversary is not None:
+            state["adversary"] = self.lesson.adversary.state()
         part = self.out / "checkpoint.part"
         torch.save(state, part)
         part.replace(self.out / "checkpoint.pt")
-        weights.write(self.average, self.out / "weights.safetensors", self.network.spec.name)
+        self.write("weights.safetensors")
+
+    def write(self, name: str) -> None:
+        """Write the averaged weights under a name."""
+        weights.write(self.average, self.out / name, self.network.spec.name, self.network.facts())
 
     def measure(self) -> None:
         """Add a line of figures to the table, draw the curves, and keep the weights if they are the best so far."""
         if self.checker is None:
             return
-        figures = self.checker.measure(self.average)
+        figures = self.checker.measure(self.average, self.network)
         row = {"minutes": round(self.spent / 60, 2), "steps": self.steps, "crops": self.crops}
         _add(self.out / "table.jsonl", row | {name: round(value, 4) for name, value in figures.items()})
         self._tell("checked: " + ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
         self.worse += 1
         if figures["score"] > self.best:
             self.best, self.worse = figures["score"], 0
-            weights.write(self.average, self.out / "best.safetensors", self.network.spec.name)
+            self.write("best.safetensors")
         from vidcolor.train.curves import draw_run
 
         draw_run(self.out)
@@ -197,6 +204,8 @@ class Trainer:
         self.average = state["average"]
         self.optimizer.load_state_dict(state["optimizer"])
         self.lesson.dice.restore(state["dice"])
+        if self.lesson.adversary is not None:
+            self.lesson.adversary.restore(state["adversary"])
         for name, value in state["counts"].items():
             setattr(self, name, value)
         return True
@@ -210,8 +219,8 @@ def _add(path: Path, row: dict[str, float]) -> None:
         lines.write(json.dumps(row) + "\n")
 
 
-def _part(name: str) -> str:
+def _part(name: str, pretrained: tuple[str, ...]) -> str:
     """Which part of the network a parameter belongs to."""
     if name.startswith("memory"):
         return "memory"
-    return "encoder" if name.startswith(("conv1", "layer")) else "decoder"
+    return "encoder" if name.startswith(pretrained) else "decoder"

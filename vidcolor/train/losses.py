@@ -13,6 +13,9 @@ from vidcolor.color import AbBins
 from vidcolor.train.data import Layer
 from vidcolor.train.flow import Carried
 
+UNIT = 20.0
+"""Lab units that are one to the plain errors: about what they are off at first."""
+
 
 def class_loss(logits: Tensor, ab: Tensor, bins: AbBins, rebalance: Tensor) -> tuple[Tensor, Tensor]:
     """Soft cross-entropy over ab classes.
@@ -32,6 +35,21 @@ def class_loss(logits: Tensor, ab: Tensor, bins: AbBins, rebalance: Tensor) -> t
     surprise = logits.logsumexp(1) - (picked * closeness).sum(1)
     weight = rebalance[classes[:, 0]]
     return (surprise * weight).sum() / weight.sum(), weight.unsqueeze(1)
+
+
+def class_weight(ab: Tensor, bins: AbBins, rebalance: Tensor) -> Tensor:
+    """(N, 1, h, w) what each pixel's true colour counts, for networks that know no classes."""
+    return rebalance[bins.encode(ab)[0][:, 0]].unsqueeze(1)
+
+
+def squares_loss(colours: Tensor, truth: Tensor) -> Tensor:
+    """Mean square error of (N, 2, H, W) colours in their own space, in units of 20 of its own."""
+    return F.mse_loss(colours.float() / UNIT, truth / UNIT)
+
+
+def absolute_loss(colours: Tensor, truth: Tensor) -> Tensor:
+    """Mean absolute error, likewise."""
+    return F.l1_loss(colours.float() / UNIT, truth / UNIT)
 
 
 def distance_loss(ab: Tensor, truth: Tensor, weight: Tensor) -> Tensor:

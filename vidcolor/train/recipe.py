@@ -13,20 +13,28 @@ class Blame:
     """What a network is blamed for, and how much each blame counts.
 
     Attributes:
+        classes: soft cross-entropy over ab classes.
         rebalancing: of the classes: 0 counts every pixel alike, 1 every class alike (Zhang 2016 trains at 0.5).
         distance: smooth L1 on the decoded ab, weighted like the classes (a plain one pales everything).
         edges: difference of the ab's own slopes: colours that run over edges, blotches on what is flat.
         liveliness: difference of a picture's colourfulness from the truth's: matched, never pushed up.
         labels: classes of whole pictures, where they are known, told by a head that is not kept.
         steady: change of colour along motion that is known.
+        squares: mean square error of the colours, in the network's own space: what pales (Zhang 2016, section 2.1).
+        absolute: mean absolute error, likewise.
+        adversary: colours that a critic tells from true ones, towards the end (``Recipe.critic``).
     """
 
+    classes: float = 1.0
     rebalancing: float = 0.5
     distance: float = 0.04
     edges: float = 0.02
     liveliness: float = 0.01
     labels: float = 0.05
     steady: float = 0.2
+    squares: float = 0.0
+    absolute: float = 0.0
+    adversary: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +77,8 @@ class Recipe:
         warm: steps until the rate is at its highest.
         decay: of weights.
         average: of the exponential moving average that is kept and measured.
+        critic: last share of the budget in which a critic learns; in the latter two thirds of it the network hears it.
+        space: the colour space that the network is taught in, for those that can be (vidcolor.spaces).
         patience: checkpoints without a better score after which training ends early; 0 = never.
         seed: of all chance.
     """
@@ -92,6 +102,8 @@ class Recipe:
     warm: int = 100
     decay: float = 0.02
     average: float = 0.998
+    critic: float = 0.0
+    space: str = "lab"
     patience: int = 0
     seed: int = 1
     device: str = "cpu"

@@ -12,10 +12,12 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vidcolor.color import AbBins, ab_bins, annealed_mean, lab_from_rgb
+from vidcolor.color import AbBins, ab_bins, lab_from_rgb
+from vidcolor.colorizer import Answer, Colorizer
 from vidcolor.memory import State
-from vidcolor.models.reel import Reel
+from vidcolor.spaces import SPACES
 from vidcolor.train import losses
+from vidcolor.train.adversary import Adversary
 from vidcolor.train.bank import Bank
 from vidcolor.train.data import Sample, Shape, clips, moving_pictures
 from vidcolor.train.dice import Dice
@@ -35,32 +37,34 @@ class Material:
         films: clips, or None.
         flows: of the clips, or None.
         kinds: how many labels there are.
+        names: of the labels, in the order of their numbers.
     """
 
     pictures: Bank
     films: Bank | None = None
     flows: Flows | None = None
     kinds: int = 0
+    names: tuple[str, ...] = ()
 
 
 class Student(nn.Module):
     """The network, and what it learns with but does not keep: a head that tells what a picture shows."""
 
-    def __init__(self, network: Reel, kinds: int) -> None:
+    def __init__(self, network: Colorizer, kinds: int) -> None:
         super().__init__()
         self.network = network
-        self.head = nn.Linear(256, kinds) if kinds else None
+        wanted = kinds and network.depth and not network.labels
+        self.head = nn.Linear(network.depth, kinds) if wanted else None
 
-    def answer(self, light: Tensor, state: State, condition: Tensor, temperature: float) -> tuple[Tensor, ...]:
-        """Class scores (T*B, Q, h, w), ab at half size (T*B, 2, H, W), and scores of labels (B, K) or nothing."""
-        views = self.network.look(light, condition)
-        logits, features, _ = self.network.decide(views, len(light), state)
-        small = annealed_mean(logits, self.network.centers, temperature)
-        ab = self.network.enlarge(small, features, light)
-        if self.head is None:
-            return logits, ab
-        seen = rearrange(views[2].float().mean((2, 3)), "(t b) c -> t b c", t=len(light)).mean(0)
-        return logits, ab, self.head(seen)
+    def answer(self, light: Tensor, state: State, condition: Tensor, temperature: float) -> Answer:
+        """What the network says, its labels (B, K) told once a film."""
+        answer, _ = self.network.answer(light, state, condition, temperature)
+        if self.head is not None and answer.deep is not None:
+            seen = rearrange(answer.deep.float().mean((2, 3)), "(t b) c -> t b c", t=len(light)).mean(0)
+            return answer._replace(labels=self.head(seen))
+        if answer.labels is None:
+            return answer
+        return answer._replace(labels=rearrange(answer.labels, "(t b) k -> t b k", t=len(light)).mean(0))
 
 
 class Lesson:
@@ -72,10 +76,10 @@ class Lesson:
         self.dice = Dice(recipe.seed, self.device)
         self.bins: AbBins = ab_bins().to(self.device)
         self.rebalance = self.bins.rebalancing(recipe.blame.rebalancing)
-        self.answer: Callable[..., tuple[Tensor, ...]] = student.answer
-        self.quick: Callable[..., tuple[Tensor, ...]] = (
-            torch.compile(student.answer) if recipe.compile else student.answer
-        )
+        self.adversary = Adversary(self.device) if recipe.blame.adversary else None
+        self.progress = 0.0
+        self.answer: Callable[..., Answer] = student.answer
+        self.quick: Callable[..., Answer] = torch.compile(student.answer) if recipe.compile else student.answer
 
     def still(self, steps: int) -> tuple[Blames, int]:
         """A batch of single pictures, now and then of single frames; what it is blamed for, and how many they were."""
@@ -108,27 +112,53 @@ class Lesson:
         state, film = self._remember(film[:before], condition), film[before:]
         answer = self.quick if len(film) == 1 else self.answer
         with self.autocast():
-            own = self.recipe.temperature or self.student.network.temperature
-            logits, ab, *scores = answer(film, state, condition, own)
+            told = answer(film, state, condition, self.recipe.temperature)
         truth = lab_from_rgb(sample.rgb)
-        blames = self._still_blames(truth.flatten(0, 1), *(_by_film(x, len(film)) for x in (logits, ab)))
-        if scores and sample.labels is not None:
-            blames["labels"] = self.recipe.blame.labels * losses.label_loss(scores[0], sample.labels)
-        if len(film) > 1:
-            blames["steady"] = self.recipe.blame.steady * self._unsteady(_by_film(ab, len(film)), truth, sample)
+        scores, ab = (None if x is None else _by_film(x, len(film)) for x in (told.scores, told.ab))
+        assert ab is not None
+        blames = self._still_blames(truth.flatten(0, 1), scores, ab)
+        if told.own is not None:
+            own = _by_film(told.own, len(film))
+            blames |= self._plain_blames(sample.rgb.flatten(0, 1), own, light[:, before:].flatten(0, 1))
+        if told.labels is not None and sample.labels is not None and self.recipe.blame.labels:
+            blames["labels"] = self.recipe.blame.labels * losses.label_loss(told.labels, sample.labels)
+        if len(film) > 1 and self.recipe.blame.steady:
+            blames["steady"] = self.recipe.blame.steady * self._unsteady(_by_film(told.ab, len(film)), truth, sample)
         return blames
 
-    def _still_blames(self, truth: Tensor, logits: Tensor, ab: Tensor) -> Blames:
-        """Every frame's, by itself: (B*T, 3, H, W) Lab, (B*T, Q, h, w), (B*T, 2, H/2, W/2)."""
-        counts = self.recipe.blame
-        ab4, ab2 = (F.avg_pool2d(truth[:, 1:], k) for k in (4, 2))
-        blame, weight = losses.class_loss(logits, ab4, self.bins, self.rebalance)
-        return {
-            "classes": blame,
-            "distance": counts.distance * losses.distance_loss(ab, ab2, weight),
-            "edges": counts.edges * losses.edge_loss(ab, ab2),
-            "liveliness": counts.liveliness * losses.liveliness_loss(ab, ab2),
-        }
+    def _still_blames(self, truth: Tensor, scores: Tensor | None, ab: Tensor) -> Blames:
+        """Every frame's, by itself: (B*T, 3, H, W) Lab, (B*T, Q, h, w) or nothing, (B*T, 2, h', w')."""
+        counts, blames = self.recipe.blame, Blames()
+        true = _pooled(truth[:, 1:], ab)
+        if scores is not None:
+            blame, weight = losses.class_loss(scores, _pooled(truth[:, 1:], scores), self.bins, self.rebalance)
+            blames["classes"] = counts.classes * blame
+        elif counts.distance:
+            weight = losses.class_weight(true, self.bins, self.rebalance)
+        if counts.distance:
+            blames["distance"] = counts.distance * losses.distance_loss(ab, true, weight)
+        if counts.edges:
+            blames["edges"] = counts.edges * losses.edge_loss(ab, true)
+        if counts.liveliness:
+            blames["liveliness"] = counts.liveliness * losses.liveliness_loss(ab, true)
+        return blames
+
+    def _plain_blames(self, rgb: Tensor, own: Tensor, light: Tensor) -> Blames:
+        """Errors in the network's own space: (N, 3, H, W) true RGB, (N, 2, h, w), (N, 1, H, W) what was seen."""
+        counts, blames = self.recipe.blame, Blames()
+        if not (counts.squares or counts.absolute or counts.adversary):
+            return blames
+        true = _pooled(SPACES[self.student.network.space].encode(rgb), own)
+        if counts.squares:
+            blames["squares"] = counts.squares * losses.squares_loss(own, true)
+        if counts.absolute:
+            blames["absolute"] = counts.absolute * losses.absolute_loss(own, true)
+        if self.adversary is not None and self.progress >= 1 - self.recipe.critic:
+            seen = _pooled(light, own)
+            self.adversary.learn(seen, own.float(), true)
+            if self.progress >= 1 - self.recipe.critic * 2 / 3:
+                blames["adversary"] = counts.adversary * self.adversary.blame(seen, own.float())
+        return blames
 
     @torch.no_grad()
     def _remember(self, film: Tensor, condition: Tensor) -> State:
@@ -136,17 +166,22 @@ class Lesson:
         state: State = self.student.network.start()
         if len(film):
             with self.autocast():  # one of its own: a shared one keeps weights cast without their gradient
-                *_, state = self.student.network.classify(film, state, condition)
+                state = self.student.network.remember(film, state, condition)
         return state
 
     def _unsteady(self, ab: Tensor, truth: Tensor, sample: Sample) -> Tensor:
         film = rearrange(ab, "(b t) c h w -> b t c h w", b=len(truth))
         if sample.layers:
             return losses.steady_loss(film, sample.layers)
-        small = rearrange(F.avg_pool2d(truth.flatten(0, 1), 2), "(b t) c h w -> b t c h w", b=len(truth))
+        small = rearrange(_pooled(truth.flatten(0, 1), ab), "(b t) c h w -> b t c h w", b=len(truth))
         if sample.carried is not None:
             return losses.carried_loss(film, small[:, :, 1:], sample.carried)
         return losses.held_still_loss(film, small[:, :, 1:], small[:, :, :1] / 100)
+
+
+def _pooled(truth: Tensor, like: Tensor) -> Tensor:
+    """Means of (N, C, H, W) over the pixels that each one of ``like`` stands for."""
+    return F.avg_pool2d(truth, truth.shape[-1] // like.shape[-1])
 
 
 def _by_film(x: Tensor, time: int) -> Tensor:
