@@ -113,8 +113,12 @@ def load_model(options: Options) -> LoadedModel:
     """Load the network that was asked for, where it was asked for.
 
     Raises:
-        ModelError: no such device, or weights that cannot be trusted.
+        ModelError: no such device or runtime, or weights that cannot be trusted.
     """
+    if options.runtime == "openvino":
+        from vidcolor import runtime
+
+        return runtime.load(options.model, options.precision)
     from vidcolor import device
 
     return zoo.load(options.model, device.choose(options.device, options.precision))
@@ -145,6 +149,7 @@ def mark_of(model: LoadedModel, options: Options, source: Path | None) -> Mark:
         ("side", str(options.side or model.colorizer.spec.side)),
         ("saturation", f"{options.saturation:g}"),
         ("precision", model.place.precision),
+        *([("runtime", options.runtime)] if options.other_runtime else []),
         *([("stock", options.known_stock)] if options.known_stock else []),
         *([("input", film)] if film else []),
         ("options", options.digest),

@@ -11,13 +11,15 @@ from hashlib import blake2b
 from streams.errors import UsageError, printable
 from vidcolor.stock import EARLIEST, LATEST, STOCKS, Shares, mean_shares, stock_of
 
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
+RUNTIMES = ("torch", "openvino")
 DEFAULT_MODEL = "reel"
 LONGEST_SIDE = 4096  # the network sees no more than this: memory grows with the square
 MOST_BATCH = 1024
 MOST_SATURATION = 4.0
 
 _SHAPING = ["precision", "side", "saturation", "known_stock", "start", "stop", "codec", "crf", "preset", "lossless"]
+_SHAPING += ["other_runtime"]
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?")
 _CLOCK = re.compile(r"(?:(?:(\d{1,4}):)?([0-5]?\d):)?(\d{1,9}(?:\.\d*)?|\.\d+)", re.ASCII)
 _SCIENTIFIC = re.compile(r"(?:\d{1,9}(?:\.\d*)?|\.\d+)[eE][+-]?\d{1,2}", re.ASCII)
@@ -30,7 +32,8 @@ class Options:
     Attributes:
         model: a name of the zoo, or a path to a safetensors file.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
-        precision: "auto", "fp32", "bf16" or "fp16".
+        precision: "auto", "fp32", "bf16", "fp16" or, by OpenVINO, "int8".
+        runtime: what runs the network: "torch", or "openvino" on a CPU.
         side: long side, in pixels, of the picture that the network sees; None = as it was trained.
         batch: most frames to a step; None = by device. The colours do not depend on it.
         saturation: multiplies the chroma; 0 = neutral.
@@ -53,6 +56,7 @@ class Options:
     model: str = DEFAULT_MODEL
     device: str = "auto"
     precision: str = "auto"
+    runtime: str = "torch"
     side: int | None = None
     batch: int | None = None
     saturation: float = 1.0
@@ -82,8 +86,14 @@ class Options:
             math.isfinite(self.saturation) and 0 <= self.saturation <= MOST_SATURATION,
             f"--saturation {self.saturation}: 0 to {MOST_SATURATION:g}",
         )
+        self._check_runtime()
         self._check_stock()
         self._check_times()
+
+    @property
+    def other_runtime(self) -> str | None:
+        """What runs the network, unless it is torch: the colours differ by a code value here and there."""
+        return None if self.runtime == "torch" else self.runtime
 
     @property
     def known_stock(self) -> str | None:
@@ -106,6 +116,13 @@ class Options:
         values = ((name, getattr(self, name)) for name in _SHAPING)
         chosen = [f"{name}={value}" for name, value in values if value is not None and value is not False]
         return blake2b(" ".join(chosen).encode(), digest_size=8).hexdigest()
+
+    def _check_runtime(self) -> None:
+        _demand(self.runtime in RUNTIMES, f"--runtime {printable(self.runtime)}: {', '.join(RUNTIMES)}")
+        is_openvino = self.runtime == "openvino"
+        _demand(is_openvino or self.precision != "int8", "--precision int8 needs --runtime openvino")
+        _demand(not is_openvino or self.precision != "fp16", "--runtime openvino: --precision fp32, bf16 or int8")
+        _demand(not is_openvino or self.device in ("auto", "cpu"), "--runtime openvino: --device cpu")
 
     def _check_stock(self) -> None:
         _demand(self.stock in ("auto", *STOCKS), f"--stock {printable(self.stock)}: auto, {', '.join(STOCKS)}")

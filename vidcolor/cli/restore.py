@@ -15,7 +15,7 @@ from streams.errors import InputError, UsageError, printable
 from vidcolor.brake import Brake
 from vidcolor.cli import many
 from vidcolor.cli.voice import Voice
-from vidcolor.options import PRECISIONS, Options, parse_time
+from vidcolor.options import PRECISIONS, RUNTIMES, Options, parse_time
 from vidcolor.stock import STOCKS
 
 if TYPE_CHECKING:
@@ -66,6 +66,9 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--model", metavar="NAME|FILE", help=f"see `vidcolor models` (default: {base.model})")
     group.add_argument("--device", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
     group.add_argument("--precision", choices=PRECISIONS, help="of the network's arithmetic (default: auto)")
+    group.add_argument(
+        "--runtime", choices=RUNTIMES, help="what runs the network; openvino is an extra (default: torch)"
+    )
     group.add_argument("--side", type=int, metavar="N", help="long side of what the network sees (default: as trained)")
     group.add_argument("--batch", type=int, metavar="N", help="most pictures a step (default: 4 on a CPU, 16 on a GPU)")
     group.add_argument("--saturation", type=float, metavar="X", help="multiplies the colours, 0 to 4 (default: 1)")
