@@ -56,15 +56,15 @@ def linear_from_srgb(value: Tensor) -> Tensor:
     Shape and dtype are kept; 0..1 in, 0..1 out.
     """
     size = value.abs()
-    curved = ((size + 0.055) / 1.055).clamp_min(0).pow(2.4)
-    return torch.where(size <= 0.04045, size / 12.92, curved) * value.sign()
+    curved = ((size + 0.055) / 1.055).pow(2.4)
+    return torch.where(size <= 0.04045, size / 12.92, curved).copysign(value)
 
 
 def srgb_from_linear(value: Tensor) -> Tensor:
     """Apply the sRGB curve; values outside 0..1 follow the odd extension of the curve. Shape and dtype are kept."""
     size = value.abs()
     curved = 1.055 * size.clamp_min(1e-9).pow(1 / 2.4) - 0.055
-    return torch.where(size <= 0.04045 / 12.92, size * 12.92, curved) * value.sign()
+    return torch.where(size <= 0.04045 / 12.92, size * 12.92, curved).copysign(value)
 
 
 def _squeeze(ratio: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ def _squeeze(ratio: Tensor) -> Tensor:
 
 def _stretch(value: Tensor) -> Tensor:
     """The inverse of f(t)."""
-    return torch.where(value > 6 / 29, value**3, (116 * value - 16) / _KAPPA)
+    return torch.where(value > 6 / 29, value * value * value, (116 * value - 16) / _KAPPA)
 
 
 def lab_from_rgb(rgb: Tensor) -> Tensor:
@@ -98,17 +98,26 @@ def lab_from_linear(linear: Tensor) -> Tensor:
 
 def rgb_from_lab(lab: Tensor) -> Tensor:
     """Gamma-encoded sRGB of CIE Lab, not clipped: (..., 3, H, W) to (..., 3, H, W)."""
-    lightness, a, b = lab.unbind(-3)
-    y = (lightness + 16) / 116
-    ratios = _stretch(torch.stack((y + a / 500, y, y - b / 200), -3))
-    _, inverse = _matrices(lab.dtype, lab.device)
-    return srgb_from_linear(_mix(inverse, ratios))
+    return _rgb(lab[..., :1, :, :], _offsets(lab[..., 1:, :, :]))
+
+
+def _offsets(ab: Tensor) -> Tensor:
+    """What a*, b* add to f(X), f(Y), f(Z): (..., 2, H, W) to (..., 3, H, W)."""
+    a, b = ab.unbind(-3)
+    return torch.stack((a / 500, torch.zeros_like(a), b / -200), -3)
+
+
+def _rgb(lightness: Tensor, offsets: Tensor) -> Tensor:
+    """Gamma-encoded RGB of L* (..., 1, H, W) and the offsets of a*, b*."""
+    _, inverse = _matrices(lightness.dtype, lightness.device)
+    return srgb_from_linear(_mix(inverse, _stretch((lightness + 16) / 116 + offsets)))
 
 
 def luma_from_rgb(rgb: Tensor, matrix: str = "bt709") -> Tensor:
     """Luma Y' of gamma-encoded RGB: (..., 3, H, W) to (..., 1, H, W)."""
-    weights = torch.tensor(LUMA[matrix], dtype=rgb.dtype, device=rgb.device)
-    return torch.einsum("c,...chw->...hw", weights, rgb).unsqueeze(-3)
+    red, green, blue = LUMA[matrix]
+    luma = rgb[..., 0:1, :, :] * red  # a product of matrices would cost five times as much
+    return luma.add_(rgb[..., 1:2, :, :], alpha=green).add_(rgb[..., 2:3, :, :], alpha=blue)
 
 
 def lightness_from_luma(luma: Tensor) -> Tensor:
@@ -136,8 +145,9 @@ def rgb_at_luma(ab: Tensor, luma: Tensor, matrix: str = "bt709", steps: int = 3)
     wanted = lightness_from_luma(luma)
     lightness, slope = wanted, torch.ones_like(wanted)
     last_lightness, last_miss = wanted, torch.zeros_like(wanted)
+    offsets = _offsets(ab)
     for step in range(steps + 1):
-        rgb = rgb_from_lab(torch.cat((lightness, ab), -3))
+        rgb = _rgb(lightness, offsets)
         shade = luma_from_rgb(rgb, matrix)
         if step == steps:
             break

@@ -31,10 +31,14 @@ class ChromaMaker:
         self._coded = coded
         self._saturation = saturation
         self._scaler = Scaler()
+        self._lights: NDArray[np.float32] | None = None  # by code value: a curve costs ten times as much as a table
 
     def small_to_light(self, small: Plane) -> Tensor:
         """What the network sees: (T, h, w) luma code values of the source to L*/100, (T, 1, h, w) float32 in 0..1."""
-        return lightness_from_luma(self._luma(small)) / 100
+        if self._lights is None or len(self._lights) <= int(small.max()):
+            codes = np.arange(1 << (8 * small.itemsize), dtype=small.dtype)
+            self._lights = lightness_from_luma(self._luma(codes[None, None]))[0, 0, 0].numpy() / 100
+        return torch.from_numpy(np.take(self._lights, small)).unsqueeze(1)
 
     def chroma(self, ab: Tensor, small: Plane) -> Iterator[tuple[Plane, Plane]]:
         """Full-size planes of some pictures.
@@ -50,7 +54,8 @@ class ChromaMaker:
             ModelError: a colour is not a finite number.
         """
         for colours, light in zip(ab.float().cpu(), self._luma(small), strict=True):
-            codes = self._small_codes(colours[None], light[None])
+            with torch.inference_mode():
+                codes = self._small_codes(colours[None], light[None])
             yield self._enlarge(codes[0]), self._enlarge(codes[1])
 
     def _small_codes(self, ab: Tensor, luma: Tensor) -> NDArray[np.uint16]:
