@@ -35,10 +35,11 @@ class ChromaMaker:
 
     def small_to_light(self, small: Plane) -> Tensor:
         """What the network sees: (T, h, w) luma code values of the source to L*/100, (T, 1, h, w) float32 in 0..1."""
-        if self._lights is None or len(self._lights) <= int(small.max()):
-            codes = np.arange(1 << (8 * small.itemsize), dtype=small.dtype)
-            self._lights = lightness_from_luma(self._luma(codes[None, None]))[0, 0, 0].numpy() / 100
-        return torch.from_numpy(np.take(self._lights, small)).unsqueeze(1)
+        table = self._lights
+        if table is None or len(table) <= int(small.max()):
+            codes = np.arange(1 << (8 * small.itemsize), dtype=np.uint16)
+            table = self._lights = np.asarray(lightness_from_luma(self._luma(codes[None, None]))[0, 0, 0] / 100)
+        return torch.from_numpy(table[small]).unsqueeze(1)
 
     def chroma(self, ab: Tensor, small: Plane) -> Iterator[tuple[Plane, Plane]]:
         """Full-size planes of some pictures.
