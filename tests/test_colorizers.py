@@ -12,6 +12,7 @@ import torch
 from vidcolor import zoo
 from vidcolor.colorizer import Colorizer
 from vidcolor.memory import ConvLSTM, State
+from vidcolor.models.reel import Reel
 from vidcolor.packed import pack
 
 FRAMES = 6
@@ -176,3 +177,11 @@ def test_packaged_weights_are_verified_small_and_fit(network: Colorizer) -> None
     assert row.path.stat().st_size < 24e6
     loaded = zoo.load(row.name, Place(torch.device("cpu"), "fp32"))
     assert sum(p.numel() for p in loaded.colorizer.parameters()) < 14e6
+
+
+def test_colours_fade_in_black_and_in_white() -> None:
+    """What is guessed into black bars, title cards and burnt-out skies is seen at once."""
+    reel = Reel()
+    light = torch.tensor([0.0, 0.06, 0.12, 0.5, 0.9, 0.95, 1.0]).reshape(-1, 1, 1, 1).expand(-1, 1, 4, 4)
+    shown = reel._lit(torch.ones(7, 2, 2, 2), light)[:, 0, 0, 0] / reel.strength
+    assert shown.tolist() == pytest.approx([0, 0.5, 1, 1, 1, 0.6, 0.2], abs=1e-6)

@@ -70,6 +70,7 @@ class Reel(Colorizer):
     pretrained = ("conv1", "layer")
     temperature = 0.38
     shadow = 0.12  # light (L*/100) under which colours fade to none
+    glare, white = 0.9, 0.2  # light over which they fade too, and what is left of them in white: as in nature
     strength = 1.15  # of the colours: a mean over classes is paler than nature; chosen on pictures kept for checking
 
     def __init__(self) -> None:
@@ -111,9 +112,10 @@ class Reel(Colorizer):
         return self.classify(light, state, condition)[2]
 
     def _lit(self, ab: Tensor, light: Tensor) -> Tensor:
-        """Colours at their strength, and none in black: what is guessed into title cards is seen at once."""
-        shown = F.interpolate(_flat(light).float(), size=ab.shape[-2:], mode="area") / self.shadow
-        return self.strength * ab * shown.clamp(max=1)
+        """Colours at their strength, none in black, few in white: what is guessed into title cards is seen at once."""
+        shown = F.interpolate(_flat(light).float(), size=ab.shape[-2:], mode="area")
+        bright = 1 - (shown - self.glare) * ((1 - self.white) / (1 - self.glare))
+        return self.strength * ab * (shown / self.shadow).clamp(max=1) * bright.clamp(max=1)
 
     def classify(self, light: Tensor, state: State, condition: Tensor | None) -> tuple[Tensor, Tensor, State]:
         """Class scores (T*B, 313, H/4, W/4), the features behind them (T*B, 96, H/4, W/4), and the next state."""
