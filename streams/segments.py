@@ -3,41 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from itertools import chain
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from streams.errors import EncoderError
-from streams.source import Frame, Seam, digest_of
+from streams.pieces import Piece, ruler_of
+from streams.source import Frame, Seam
 from streams.writing.folder import Folder, Record, clear, fingerprint
 from streams.writing.join import JoiningSink
-from streams.writing.segment import Ruler, SegmentWriter, Times, ruler, times_of
 
 if TYPE_CHECKING:
     from streams.reading.info import FilmInfo
     from streams.writing.plan import OutputPlan
     from streams.writing.planar import Plane
 
-__all__ = ["Folder", "Seam", "SegmentedSink", "clear", "fingerprint"]
+__all__ = ["Folder", "Record", "Seam", "SegmentedSink", "clear", "fingerprint"]
 
-# Pictures before a seam that must come again as they were, or a seek is not believed.
-_WITNESSES = 3
 # A segment whose pictures are all there may end in good order even when the run is stopped, if it is quick.
 _PATIENCE_SECONDS = 1.0
-
-
-@dataclass(slots=True)
-class _Segment:
-    """The segment that is being written: its encoder, and the times and the last pictures that went into it."""
-
-    writer: SegmentWriter
-    path: Path
-    pts: list[int] = field(default_factory=list)
-    last: deque[Frame] = field(default_factory=lambda: deque(maxlen=_WITNESSES))
 
 
 class SegmentedSink:
@@ -55,10 +39,10 @@ class SegmentedSink:
         self._mark = mark
         self._folder = folder
         self._is_sound = is_sound
-        self._segment: _Segment | None = None
+        self._segment: Piece | None = None
         self._begun_so_far = len(folder.records)
         self._ending: threading.Thread | None = None
-        self._ended: _Segment | None = None
+        self._ended: Piece | None = None
         self._error: BaseException | None = None
         self._joining: JoiningSink | None = None
         self._guard = threading.RLock()
@@ -66,20 +50,16 @@ class SegmentedSink:
 
     def write(self, frame: Frame, cb: Plane, cr: Plane) -> None:
         """Write one picture, of the current segment; raises OutputError or EncoderError."""
-        segment = self._begun()
-        segment.writer.write(frame, cb, cr)
-        segment.pts.append(frame.pts)
-        segment.last.append(frame)
+        self._begun().write(frame, cb, cr)
 
-    def _begun(self) -> _Segment:
+    def _begun(self) -> Piece:
         with self._guard:
             if self._is_over:
                 raise EncoderError("the output is closed")
             if self._error is not None:
                 self._wait()
             if self._segment is None:
-                room = self._folder.room(self._begun_so_far)
-                self._segment = _Segment(SegmentWriter(self._plan, self._info, room), room)
+                self._segment = Piece(self._plan, self._info, self._folder.room(self._begun_so_far))
                 self._begun_so_far += 1
             return self._segment
 
@@ -89,33 +69,20 @@ class SegmentedSink:
         if segment is not None:
             self._end(segment, state, None)
 
-    def _end(self, segment: _Segment, state: bytes, said: tuple[str, ...] | None) -> None:
+    def _end(self, segment: Piece, state: bytes, said: tuple[str, ...] | None) -> None:
         self._wait()
-        seam = self._seam(segment)
+        seam = segment.seam(self._folder.frames, self._is_sound())
         work = (segment, seam, state, said)
         self._ended = segment
         self._ending = threading.Thread(target=self._keep, args=work, name="end of segment", daemon=True)
         self._ending.start()
 
-    def _seam(self, segment: _Segment) -> Seam:
-        last = tuple((frame.pts, digest_of(frame)) for frame in segment.last)
-        return Seam(self._folder.frames + len(segment.pts), last, self._is_sound())
-
-    def _keep(self, segment: _Segment, seam: Seam, state: bytes, said: tuple[str, ...] | None) -> None:
+    def _keep(self, segment: Piece, seam: Seam, state: bytes, said: tuple[str, ...] | None) -> None:
         try:
-            segment.writer.finish()
-            times = self._times(segment)
-            if times.packets != len(segment.pts):
-                raise EncoderError(f"ffmpeg wrote {times.packets} pictures of {len(segment.pts)}")
-            self._folder.keep(Record(tuple(segment.pts), times.delay, seam, ("", ""), said), state)
+            self._folder.keep(segment.end(seam, said), state)
         except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that writes
             self._error = error
-            segment.writer.kill()
-
-    def _times(self, segment: _Segment) -> Times:
-        if self._plan.ffmpeg is None:
-            return Times(len(segment.pts), 0)
-        return times_of(segment.path)
+            segment.kill()
 
     def _wait(self) -> None:
         """Wait for the end of the segment before; raises what it failed of."""
@@ -130,13 +97,9 @@ class SegmentedSink:
     def warnings(self) -> list[str]:
         """What the pictures written so far have lost, in sentences."""
         self._wait()
-        now = self._segment.pts if self._segment else []
-        said = self._ruler(now, 0).said
+        now = self._segment.pts if self._segment else ()
+        said = ruler_of(self._plan, self._info, self._folder.records, now).said
         return [said] if said else []
-
-    def _ruler(self, now: Sequence[int], delay: int) -> Ruler:
-        before = chain.from_iterable(record.pts for record in self._folder.records)
-        return ruler(self._plan, self._info, [*before, *now], delay)
 
     def finish(self, said: Sequence[str]) -> int:
         """End the last segment, join all, give the film its name; returns the number of its pictures.
@@ -155,7 +118,7 @@ class SegmentedSink:
         records = self._folder.records
         if not records:
             raise EncoderError("there are no pictures to join")
-        times = self._ruler((), max(record.delay for record in records))
+        times = ruler_of(self._plan, self._info, records)
         with self._guard:
             if self._is_over:
                 raise EncoderError("the output is closed")
@@ -170,7 +133,7 @@ class SegmentedSink:
             segment, self._segment = self._segment, None
             joining = self._joining
         if segment is not None:
-            segment.writer.kill()
+            segment.kill()
         if joining is not None:
             joining.abort()
 
@@ -184,5 +147,5 @@ class SegmentedSink:
         if self._ending is not None and self._ended is not None:
             self._ending.join(_PATIENCE_SECONDS)
             if self._ending.is_alive():
-                self._ended.writer.kill()
+                self._ended.kill()
                 self._ending.join()

@@ -179,6 +179,11 @@ class Gatherer:
         self._begins = memory is None
         self._opens: CutMemory | None = None
 
+    @property
+    def memory(self) -> CutMemory:
+        """What another would have to know to go on after the frames so far."""
+        return self._finder.memory
+
     def batches(self, frames: Iterable[Frame]) -> Iterator[Batch]:
         """Gather all frames.
 

@@ -194,6 +194,11 @@ class VideoSource:
         fitted = fitter.sentence() if fitter else None
         return not (fitted or clock.falling or clock.missing or (damage and (damage.undecoded or damage.marred)))
 
+    @property
+    def is_seekable(self) -> bool:
+        """Whether a seek can give the pictures that reading on gives; without one, all before it must be decoded."""
+        return self._film is not None and self._film.can_seek and not self.info.interlaced
+
     def skip_to(self, seam: Seam, beat: Callable[[], None]) -> bool:
         """Go to the picture after a seam, before any was taken; `beat` is called again and again while that lasts.
 

@@ -59,6 +59,11 @@ def test_nothing_imports_the_page(path: Path) -> None:
     assert "gradio" not in rooms(path)
 
 
+@pytest.mark.parametrize("path", list(modules()), ids=names)
+def test_one_room_knows_ray(path: Path) -> None:
+    assert "ray" not in rooms(path) or path == ROOT / "vidcolor" / "cluster" / "engine.py"
+
+
 @pytest.mark.parametrize(
     "path",
     [ROOT / "vidcolor" / "color.py", *sorted((ROOT / "vidcolor" / "models").glob("*.py"))],

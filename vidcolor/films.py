@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from streams.errors import InputError, ModelError, OutputError, printable
 from streams.formats import PictureFormat
 from streams.prefetch import prefetch
 from streams.shots import Gatherer, Pace
 from streams.sink import OutputPlan, VideoSink
-from streams.source import VideoSource
+from streams.source import FilmInfo, Frame, VideoSource
 from vidcolor.brake import Brake
 from vidcolor.job import Job, Warnings, mark_of
 from vidcolor.options import Options
@@ -80,6 +80,15 @@ class FilmJob(Job):
         return max(1, round(length * info.average_rate))
 
 
+class Footage(Protocol):
+    """A film, or a part of one, as it is coloured."""
+
+    info: FilmInfo
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Give its pictures."""
+
+
 class Studio:
     """Where films get their colours: a network, and how it is to be used."""
 
@@ -90,7 +99,7 @@ class Studio:
         self._options = options
 
     def colour(
-        self, film: VideoSource, coded: PictureFormat, pace: Pace | None = None, since: Checkpoint | None = None
+        self, film: Footage, coded: PictureFormat, pace: Pace | None = None, since: Checkpoint | None = None
     ) -> Generator[Picture, None, None]:
         """Give a film's pictures with the chroma that the network sees in them.
 
@@ -104,11 +113,20 @@ class Studio:
         ahead = max(2, min(16, MOST_AHEAD // (form.width * form.height)))
         gatherer = self._gatherer(form, pace, since)
         painter = self._painter(form, coded, since)
+        self._last = (gatherer, painter)
         with (
             prefetch(film, ahead) as frames,
             prefetch(painter.paint(gatherer.batches(frames)), ahead) as pictures,
         ):
             yield from pictures
+
+    @property
+    def after(self) -> Checkpoint:
+        """What is known behind the last picture, once `colour` has given all."""
+        from vidcolor.checkpoint import Checkpoint
+
+        gatherer, painter = self._last
+        return Checkpoint(painter.state, gatherer.memory, painter.is_fp32)
 
     def _gatherer(self, form: PictureFormat, pace: Pace | None, since: Checkpoint | None) -> Gatherer:
         from vidcolor.planes import network_size

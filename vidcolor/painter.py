@@ -57,6 +57,7 @@ class Painter:
         self._warn = warn
         self._told = () if stock is None else (torch.tensor(stock),)
         self._limit = 1 if model.place.device.type == "cpu" else 0  # frames a step; 0 = the whole batch
+        self.state = self._first_state()  # after the last batch
 
     def paint(self, batches: Iterable[Batch]) -> Iterator[Picture]:
         """Colour all batches.
@@ -64,13 +65,12 @@ class Painter:
         Raises:
             ModelError: a colour that is not finite, or no memory for even a single frame.
         """
-        state = self._first_state()
         for batch in batches:
-            before = Checkpoint(state, batch.opens, self._is_fp32) if batch.opens else None
+            before = Checkpoint(self.state, batch.opens, self.is_fp32) if batch.opens else None
             if batch.begins_shot:
-                state = self._model.colorizer.start()
+                self.state = self._model.colorizer.start()
             light = self._maker.small_to_light(batch.small)
-            ab, state = self._colour(light, state)
+            ab, self.state = self._colour(light, self.state)
             planes = self._maker.chroma(ab, batch.small)
             for frame, (cb, cr) in zip(batch.frames, planes, strict=True):
                 yield Picture(frame, cb, cr, before)
@@ -83,7 +83,8 @@ class Painter:
         return State({name: tensor.to(device) for name, tensor in self._since.state.tensors.items()})
 
     @property
-    def _is_fp32(self) -> bool:
+    def is_fp32(self) -> bool:
+        """Whether the network works in full precision by now."""
         return self._model.place.precision == "fp32"
 
     def _colour(self, light: Tensor, state: State) -> tuple[Tensor, State]:

@@ -11,6 +11,8 @@ import av
 from streams.errors import InputError, ModelError, OutputError, printable
 from streams.segments import Folder, SegmentedSink, fingerprint
 from streams.shots import Pace
+from streams.sink import OutputPlan
+from streams.source import VideoSource
 from vidcolor import __version__
 from vidcolor.brake import Brake
 from vidcolor.films import FilmJob, Studio
@@ -26,13 +28,28 @@ if TYPE_CHECKING:
 SHORTEST, LONGEST = 40, 80
 
 
+def program_of(plan: OutputPlan) -> str:
+    """The versions of all programs that pictures depend on."""
+    return f"vidcolor {__version__}, av {av.__version__}, ffmpeg {plan.ffmpeg and plan.ffmpeg.version}"
+
+
 class ResumableJob(FilmJob):
     """A film whose restoration leaves, whatever ends it, what another run can go on with."""
+
+    @property
+    def source(self) -> VideoSource:
+        """The film, open."""
+        return self._source
+
+    @property
+    def plan(self) -> OutputPlan:
+        """How it is written."""
+        return self._plan
 
     def work(self, model: LoadedModel, warnings: Warnings, watcher: Watcher, brake: Brake) -> int:
         """Colour what is not coloured yet, then join it all."""
         assert self.target is not None
-        with Folder(self.target, self._identity(model)) as folder:
+        with Folder(self.target, self.identity(model)) as folder:
             warnings.tell(folder.sentences, OutputError)
             with self._telling(folder, watcher):
                 since = self._taken_up(folder, warnings, brake)
@@ -40,7 +57,7 @@ class ResumableJob(FilmJob):
                 watcher.started(self.total, self._guess())
                 return self._go_on(folder, Studio(model, self.options, warnings), since, watcher, brake)
 
-    def _identity(self, model: LoadedModel) -> dict[str, str]:
+    def identity(self, model: LoadedModel) -> dict[str, str]:
         """All that the pictures depend on: work that was done otherwise does not fit."""
         info, plan, options = self._source.info, self._plan, self.options
         assert info.path is not None
@@ -57,7 +74,7 @@ class ResumableJob(FilmJob):
             "setting": repr(mark_of(model, options, None).settings),
             "device": model.place.device.type,
             "encoder": " ".join(map(str, encoder)),
-            "program": f"vidcolor {__version__}, av {av.__version__}, ffmpeg {plan.ffmpeg and plan.ffmpeg.version}",
+            "program": program_of(plan),
         }
 
     @contextmanager

@@ -49,6 +49,10 @@ class Film(Protocol):
     damage: Damage
     is_indexed: bool
 
+    @property
+    def can_seek(self) -> bool:
+        """Whether a seek may be tried at all."""
+
     def pictures(self, begin: Fraction | None) -> Iterator[VideoFrame]:
         """Give pictures in display order, from the first or from some picture at or before `begin` seconds."""
 
@@ -128,7 +132,7 @@ class LibraryFilm:
 
     def again(self, at: Fraction) -> Iterator[VideoFrame] | None:
         """Open anew and give pictures from one at or before `at` seconds on; None where that is not sure."""
-        if not self._can_seek():
+        if not self.can_seek:
             return None
         self._container.close()
         self._open(self._decoder.is_patient)
@@ -138,7 +142,7 @@ class LibraryFilm:
 
     def _from_time(self, begin: Fraction) -> Iterator[VideoFrame]:
         """Seek, and trust the seek only if it landed at or before `begin`; else decode from the first picture."""
-        if not self._can_seek() or not self._decoder.seek(int(begin / self.time_base)):
+        if not self.can_seek or not self._decoder.seek(int(begin / self.time_base)):
             return self._decoder.pictures()
         pictures = self._decoder.pictures()
         first = next(pictures, None)
@@ -148,7 +152,9 @@ class LibraryFilm:
         self._open(self._decoder.is_patient)
         return self._decoder.pictures()
 
-    def _can_seek(self) -> bool:
+    @property
+    def can_seek(self) -> bool:
+        """Whether a seek may be tried: it goes by an index, or by true time stamps."""
         return self._inlet.path is not None and not _SEEKABLE.isdisjoint(self._container.format.name.split(","))
 
     def _guarded(self, pictures: Iterator[VideoFrame]) -> Iterator[VideoFrame]:

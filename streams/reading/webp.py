@@ -26,6 +26,8 @@ class WebpFilm:
     origin = Fraction(0)
     is_indexed = False
 
+    can_seek = False
+
     def __init__(self, inlet: Inlet) -> None:
         """Read the file; raises InputError for broken or too large ones."""
         self.damage = Damage()

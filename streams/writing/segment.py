@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     from streams.writing.planar import Plane
 
 
+# What an encoder writes depends on how many threads it has, and left alone it has as many as the machine: segments that
+# were made on two machines would not be those of one.
+_THREADS = "4"
+
+
 @dataclass(frozen=True, slots=True)
 class Times:
     """What is known of the packets of a segment: how many there are, and how far they are from the order of display."""
@@ -85,6 +90,7 @@ def _writer(plan: OutputPlan, info: FilmInfo, path: Path) -> Writer:
 def _alone(plan: OutputPlan, path: Path) -> OutputPlan:
     """The same pictures in the same codec, and nothing else."""
     bare = tuple((name, value) for name, value in plan.container.fixed if name == "bf")
+    bare = (*bare, ("threads", _THREADS))
     holder = Container("a segment", "nut", (".nut",), "nut", (plan.codec.name,), marks="none", fixed=bare)
     main = plan.manifest.mapped[plan.manifest.main].stream
     rider = Passenger(replace(main, tags={}, disposition=frozenset()), "pictures")

@@ -48,6 +48,9 @@ class Finder:
 
 
 def _candidates(entry: Entry) -> Iterator[Path]:
+    if entry.target is not None:
+        yield from [entry.target] if entry.target.is_file() else []
+        return
     for stem in dict.fromkeys((entry.stem, entry.source.stem, entry.source.name)):
         yield from sorted(entry.folder.glob(f"{glob.escape(stem)}.color.*"))
 

@@ -28,11 +28,13 @@ class Entry:
         source: where it lies.
         folder: where its output belongs.
         stem: the name of its output, up to `.color` and a suffix.
+        target: the very file, where one was named.
     """
 
     source: Path
     folder: Path
     stem: str
+    target: Path | None = None
 
 
 def is_pattern(word: str) -> bool:

@@ -118,7 +118,7 @@ class Run:
 
     @contextmanager
     def _hand(self, entry: Entry) -> Iterator[Hand]:
-        _make_folder(entry.folder)
+        make_folder(entry.folder)
         order = Order(entry, self._plan.options, self._plan.keep)
         with self._lock:
             self._brake.check()
@@ -192,7 +192,8 @@ def _hashes(source: Path, output: Path) -> Iterator[tuple[str, str]]:
             continue
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make the folder of an output; raises OutputError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

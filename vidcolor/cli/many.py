@@ -30,13 +30,15 @@ def add(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("many inputs")
     group.add_argument("--list", metavar="FILE", help="restore the films named in FILE, one a line; - reads stdin")
     group.add_argument("--jobs", type=int, metavar="N", help="films at a time, which share the processors (default: 1)")
+    where = "spread films and their segments over this machine, or over the Ray cluster at HOST:PORT (extra: ray)"
+    group.add_argument("--on", metavar="ray[://HOST:PORT]", help=where)
     group.add_argument("--report", metavar="FILE", help="write what became of each film: one JSON object a line")
 
 
 def is_many(args: argparse.Namespace) -> bool:
     """Whether a command line is about more than one file."""
     words: list[str] = args.input
-    given = any(value is not None for value in (args.list, args.jobs, args.report))
+    given = any(value is not None for value in (args.list, args.jobs, args.report, args.on))
     if given or len(words) != 1 or is_pattern(words[0]) or _is_folder(args.output):
         return True
     # A folder alone is more often a slip than an archive; where its outputs are to go tells.
@@ -51,18 +53,46 @@ def _is_folder(output: str | None) -> bool:
 def run(args: argparse.Namespace, options: Options, voice: Voice, brake: Brake) -> int:
     """Restore all films; the exit code is 0, or that of the worst."""
     _check(args, options)
+    entries = _entries(args)
+    with _report(None if args.dry_run else args.report, entries) as report:
+        chorus = (JsonChorus if isinstance(voice, JsonVoice) else Chorus)(voice, len(entries), report)
+        work = _here if args.on is None or args.dry_run else _on_cluster
+        results = work(args, options, entries, (chorus, brake))
+        chorus.over(results)
+    return brake.code or worst(results)
+
+
+def _entries(args: argparse.Namespace) -> list[Entry]:
+    """The films that were asked for; a single one may have its output named."""
     output = Path(args.output) if args.output else None
-    entries = gather(args.input, None if args.list is None else _lines(args.list), output)
-    jobs = args.jobs or 1
+    if _is_one_to_one(args):
+        source = Path(args.input[0])
+        return [Entry(source, source.parent, source.stem, output)]
+    return gather(args.input, None if args.list is None else _lines(args.list), output)
+
+
+def _is_one_to_one(args: argparse.Namespace) -> bool:
+    words: list[str] = args.input
+    is_file = len(words) == 1 and args.list is None and not is_pattern(words[0]) and not Path(words[0]).is_dir()
+    return is_file and args.output is not None and not _is_folder(args.output) and not Path(args.output).is_dir()
+
+
+def _here(
+    args: argparse.Namespace, options: Options, entries: Sequence[Entry], ears: tuple[Chorus, Brake]
+) -> list[Result]:
     from vidcolor.archive.hand import command_of
     from vidcolor.archive.run import Plan, Run
 
-    plan = Plan(options, tuple(command_of("vidcolor.cli.hand")), args.no, jobs, args.dry_run)
-    with _report(None if args.dry_run else args.report, entries) as report:
-        chorus = (JsonChorus if isinstance(voice, JsonVoice) else Chorus)(voice, len(entries), report)
-        results = Run(entries, plan, chorus, brake).perform()
-        chorus.over(results)
-    return brake.code or worst(results)
+    plan = Plan(options, tuple(command_of("vidcolor.cli.hand")), args.no, args.jobs or 1, args.dry_run)
+    return Run(entries, plan, *ears).perform()
+
+
+def _on_cluster(
+    args: argparse.Namespace, options: Options, entries: Sequence[Entry], ears: tuple[Chorus, Brake]
+) -> list[Result]:
+    from vidcolor.cluster.run import ClusterRun, Plan
+
+    return ClusterRun(entries, Plan(options, address_of(args.on), args.jobs, args.no), *ears).perform()
 
 
 def _check(args: argparse.Namespace, options: Options) -> None:
@@ -72,8 +102,18 @@ def _check(args: argparse.Namespace, options: Options) -> None:
         raise UsageError(f"--jobs {args.jobs}: 1 to {MOST_JOBS}")
     if options.format is not None or args.output == PIPE:
         raise UsageError("many films cannot go to stdout: -o names a folder for them")
-    if args.output and Path(args.output).exists() and not Path(args.output).is_dir():
+    if args.on is not None:
+        address_of(args.on)
+    if args.output and not _is_one_to_one(args) and Path(args.output).exists() and not Path(args.output).is_dir():
         raise OutputError(f"{printable(args.output)} is no folder: many outputs need one")
+
+
+def address_of(on: str) -> str | None:
+    """The address in `ray://ADDRESS`, None in `ray`; raises UsageError for anything else."""
+    kind, _, address = on.partition("://")
+    if kind != "ray" or (not address and on != "ray"):
+        raise UsageError(f"--on {printable(on)}: ray, or ray://HOST:PORT")
+    return address or None
 
 
 def _lines(name: str) -> list[str]:

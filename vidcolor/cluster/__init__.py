@@ -1,0 +1,1 @@
+"""Many films, and the segments of each, as tasks of a Ray cluster: what is scheduled, retried and moved, Ray does."""
