@@ -22,7 +22,8 @@ from vidcolor.brake import Brake
 from vidcolor.cluster.copies import Fetch, located
 from vidcolor.cluster.values import End, Film, Head, Made, Place, Section, Weights, Written
 from vidcolor.films import FilmJob, Studio
-from vidcolor.job import Warnings, check_told, mark_of
+from vidcolor.job import Warnings, check_told, load_model, mark_of
+from vidcolor.options import Options
 from vidcolor.pipeline import Shelf, prepare
 from vidcolor.resume import ResumableJob, program_of
 from vidcolor.stills import StillJob
@@ -46,7 +47,7 @@ def settle(device: str, precision: str) -> Place:
 
 def network(film: Film, weights: Weights | None) -> LoadedModel:
     """The film's network, loaded once by each process; raises ModelError."""
-    return _loaded(film.options.model, weights, film.place)
+    return _loaded(film.options.model, weights, film.place, film.options.runtime)
 
 
 def _described(film: Film, weights: Weights | None) -> LoadedModel:
@@ -55,19 +56,17 @@ def _described(film: Film, weights: Weights | None) -> LoadedModel:
 
     from vidcolor import device
 
-    idle = _loaded(film.options.model, weights, Place("cpu", "fp32"))
+    idle = _loaded(film.options.model, weights, Place("cpu", "fp32"), "torch")
     return replace(idle, place=device.Place(torch.device(film.place.device), film.place.precision))
 
 
 @lru_cache(maxsize=2)
-def _loaded(model: str, weights: Weights | None, place: Place) -> LoadedModel:
+def _loaded(model: str, weights: Weights | None, place: Place, runtime: str) -> LoadedModel:
     import torch
 
-    from vidcolor import zoo
-    from vidcolor.device import choose
-
     torch.set_num_threads(1)  # a task is given one processor; tasks are what runs side by side
-    return zoo.load(model if weights is None else str(_file_of(model, weights)), choose(place.device, place.precision))
+    file = model if weights is None else str(_file_of(model, weights))
+    return load_model(Options(model=file, device=place.device, precision=place.precision, runtime=runtime))
 
 
 _kept: list[tempfile.TemporaryDirectory[str]] = []
