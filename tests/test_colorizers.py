@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -20,15 +19,21 @@ SAME = 1e-4  # Lab units: fp32 sums in another order
 SAME_IN_BF16 = 0.5  # Lab units, half a code value: a sum rounded once where it was twice
 
 
-@pytest.fixture(params=zoo.table(), ids=lambda row: row.name)
+APART = ("stock", "scene")  # what colours do not come through: unless it is told the stock; the scene's name
+FACTS = {"labels": '["field", "town"]', "manner": '{"steps": 3}'}
+KINDS = list({row.maker: row for row in reversed(zoo.table())}.values())[::-1]  # one network may have two rows
+
+
+@pytest.fixture(params=KINDS, ids=lambda row: row.name)
 def network(request: pytest.FixtureRequest) -> Colorizer:
     """A network whose memory says something: what begins at zero is given weights of chance."""
     torch.manual_seed(1)
-    module, _, name = request.param.maker.partition(":")
-    made: Colorizer = getattr(import_module(module), name)()
+    made = zoo.make(request.param, FACTS)
     for part in made.modules():
         if isinstance(part, ConvLSTM):
             torch.nn.init.normal_(part.out.weight, std=0.3)
+        elif isinstance(part, torch.nn.Conv2d) and float(part.weight.detach().std()) < 2e-3:
+            torch.nn.init.normal_(part.weight, std=0.05)  # a last layer that begins near grey
     return made.fold().requires_grad_(False)
 
 
@@ -106,6 +111,8 @@ def test_packing_is_no_part_of_the_weights(network: Colorizer, light: torch.Tens
 def test_a_packed_network_follows_weights_that_are_changed_and_can_be_taught(
     network: Colorizer, light: torch.Tensor
 ) -> None:
+    if network.taught == "kinds":
+        pytest.skip("its colours are optimised: nothing goes back through them")
     pack(network)
     light = light[:2]
     with torch.inference_mode():
@@ -120,7 +127,7 @@ def test_a_packed_network_follows_weights_that_are_changed_and_can_be_taught(
     taught.sum().backward()
     assert not torch.allclose(before, after, atol=100 * SAME)
     assert torch.allclose(after, taught, atol=SAME)
-    assert all(weights.grad is not None for name, weights in network.named_parameters() if "stock" not in name)
+    assert all(weights.grad is not None for name, weights in network.named_parameters() if not name.startswith(APART))
 
 
 def test_what_was_seen_before_colours_what_comes_after(network: Colorizer, light: torch.Tensor) -> None:
@@ -169,10 +176,13 @@ def test_knowing_the_film_stock_is_optional_and_heard(network: Colorizer, light:
     assert told.shape == untold.shape
 
 
-def test_packaged_weights_are_verified_small_and_fit(network: Colorizer) -> None:
+@pytest.mark.parametrize("row", zoo.table(), ids=lambda row: row.name)
+def test_packaged_weights_are_verified_small_and_fit(row: zoo.Row) -> None:
     from vidcolor.device import Place
 
-    row = next(row for row in zoo.table() if row.name == network.spec.name)
+    if row.path is None:
+        assert zoo.verify(row) == zoo.NOT_PACKAGED
+        return
     assert zoo.verify(row) == "verified"
     assert row.path.stat().st_size < 24e6
     loaded = zoo.load(row.name, Place(torch.device("cpu"), "fp32"))

@@ -76,6 +76,8 @@ class Colorizer(nn.Module, ABC):
     """How the names of those parameters begin that weights of another task fill; they learn more slowly."""
     space: str = "lab"
     """The colour space of ``Answer.own``: a key of vidcolor.spaces."""
+    taught: str = "colours"
+    """What training teaches it: "colours", or "kinds" of labelled tiles."""
     labels: tuple[str, ...] = ()
     """Names of what whole pictures may show, for networks that tell it."""
 
@@ -130,6 +132,13 @@ class Colorizer(nn.Module, ABC):
         """Take in a coloured key frame where the mask is 1; a network that cannot be guided forgets it."""
         del light, ab, mask
         return state
+
+    def start_from_imagenet(self, weights: Mapping[str, Tensor]) -> None:
+        """Take what it can from a ResNet-18 to layer3 with folded batch norm; nothing, where it has no place for it.
+
+        Raises:
+            KeyError: a tensor is missing.
+        """
 
     def fold(self) -> Colorizer:
         """Make the network ready for inference (batch norm folded into convolutions); in place, returns itself."""

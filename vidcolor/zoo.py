@@ -1,12 +1,12 @@
 """The networks that are known: names, weights, hashes.
 
 To add one: a file in vidcolor/models/, its weights in vidcolor/data/, and a row in ``_ROWS``; the contract tests then
-run over it unasked. Nothing is ever downloaded.
+run over it unasked. A row without weights is a network that can be trained. Nothing is ever downloaded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +16,8 @@ from streams.errors import ModelError, UsageError, printable
 from vidcolor import weights
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from vidcolor.colorizer import Colorizer
     from vidcolor.device import Place
 
@@ -29,14 +31,14 @@ class Row:
     Attributes:
         name: what users call it.
         maker: module and class, imported only when the network is wanted (the list must not wait for torch).
-        path: of its weights.
-        sha256: of that file.
+        path: of its weights; None where they are not packaged.
+        sha256: of that file; empty where there is none.
     """
 
     name: str
     maker: str
-    path: Path
-    sha256: str
+    path: Path | None = None
+    sha256: str = ""
 
 
 _ROWS = (
@@ -46,7 +48,17 @@ _ROWS = (
         DATA / "reel.safetensors",
         "3eed0a3d766f84b0a5702b270787f64b40b6c618cc315ccc98096d475126f64f",
     ),
+    Row("zhang16", "vidcolor.models.zhang16:Zhang16"),
+    Row("cnn-lstm", "vidcolor.models.cnn_lstm:CnnLstm"),
+    Row("resnet-half", "vidcolor.models.resnet_half:ResnetHalf"),
+    Row("two-stream", "vidcolor.models.two_stream:TwoStream"),
+    Row("cnn9", "vidcolor.models.cnn9:Cnn9"),
+    Row("autoencoder", "vidcolor.models.autoencoder:Autoencoder"),
+    Row("gan", "vidcolor.models.gan:Gan"),
+    Row("style", "vidcolor.models.style:Style"),
+    Row("aerial", "vidcolor.models.reel:Reel"),
 )
+NOT_PACKAGED = "not packaged: train it, or name a weights file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +82,13 @@ def table() -> tuple[Row, ...]:
 
 
 def names() -> tuple[str, ...]:
-    """Their names."""
-    return tuple(row.name for row in _ROWS)
+    """Those that can be used at once: their weights are packaged."""
+    return tuple(row.name for row in _ROWS if row.path)
+
+
+def row_of(name: str) -> Row | None:
+    """The row of a name; None for a name that is none."""
+    return next((row for row in _ROWS if row.name == name), None)
 
 
 def check_name(model: str) -> None:
@@ -79,24 +96,34 @@ def check_name(model: str) -> None:
 
     Raises:
         UsageError: neither a known name nor a file.
+        ModelError: a known network without packaged weights.
     """
-    if model not in names() and not Path(model).is_file():
+    row = row_of(model)
+    if row is not None and row.path is None:
+        raise ModelError(
+            f"the weights of {model} are not packaged: train it (vidcolor train --network {model}), or name a"
+            " weights file"
+        )
+    if row is None and not Path(model).is_file():
         raise UsageError(
             f"there is no model {printable(model)}: known are {', '.join(names())}, or name a safetensors file"
         )
 
 
 def verify(row: Row) -> str:
-    """Read a row's weights and check their hash; "verified".
+    """Read a row's weights and check their hash; "verified", or that there are none.
 
     Raises:
         ModelError: they are missing, or their hash is another.
     """
+    if row.path is None:
+        return NOT_PACKAGED
     _verified(row)
     return "verified"
 
 
 def _verified(row: Row) -> weights.WeightsFile:
+    assert row.path is not None
     file = weights.read(row.path)
     if file.sha256 != row.sha256:
         raise ModelError(f"the weights of {row.name} are damaged: their hash is {file.sha256}, not {row.sha256}")
@@ -115,8 +142,8 @@ def load(model: str, place: Place) -> LoadedModel:
         ModelError: its weights cannot be trusted, or do not fit the network.
     """
     check_name(model)
-    row = next((row for row in _ROWS if row.name == model), None)
-    path = row.path if row else Path(model)
+    row = row_of(model)
+    path = row.path if row and row.path else Path(model)
     file = _verified(row) if row else weights.read(path)
     network = _network(row or _row_of(file, path), file, path)
     return LoadedModel(_placed(network, place), row.name if row else path.stem, file.sha256, path, place)
@@ -124,20 +151,44 @@ def load(model: str, place: Place) -> LoadedModel:
 
 def _row_of(file: weights.WeightsFile, path: Path) -> Row:
     name = file.metadata.get("network", _ROWS[0].name)
-    found = next((row for row in _ROWS if row.name == name), None)
+    found = row_of(name)
     if found is None:
         raise ModelError(f"{printable(path)} is for a network named {printable(name)}, which is not known here")
     return found
 
 
 def _network(row: Row, file: weights.WeightsFile, path: Path) -> Colorizer:
-    module, _, name = row.maker.partition(":")
-    network = cast("Callable[[], Colorizer]", getattr(import_module(module), name))()
+    network = make(row, file.metadata, printable(path))
     try:
-        network.load_state_dict(weights.tensors(file, path))
+        network.load_state_dict(_whole(file, path))
     except (RuntimeError, KeyError) as error:
         raise ModelError(f"{printable(path)} does not fit the network {row.name}") from error
     return network.fold()
+
+
+def make(row: Row, facts: Mapping[str, str], whose: str = "what was asked for") -> Colorizer:
+    """A row's network with weights of chance, as a weights file's facts describe it.
+
+    Raises:
+        ModelError: the facts make no sense.
+    """
+    module, _, name = row.maker.partition(":")
+    kind = cast("type[Colorizer]", getattr(import_module(module), name))
+    try:
+        return kind.made(facts)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{whose} does not describe the network {row.name}: {error}") from error
+
+
+def _whole(file: weights.WeightsFile, path: Path) -> dict[str, Tensor]:
+    """All tensors of a file; one that goes on from packaged weights holds only those that differ."""
+    own, base = weights.tensors(file, path), file.metadata.get("base")
+    if base is None:
+        return own
+    row = next((row for row in _ROWS if row.path and row.sha256 == base), None)
+    if row is None or row.path is None:
+        raise ModelError(f"{printable(path)} goes on from weights {printable(base[:12])}, which are not packaged here")
+    return {**weights.tensors(_verified(row), row.path), **own}
 
 
 def _placed(network: Colorizer, place: Place) -> Colorizer:

@@ -21,5 +21,8 @@ def run(args: argparse.Namespace, voice: Voice, brake: Brake) -> int:
 
     del args, brake
     for row in zoo.table():
-        voice.data(f"{row.name}\t{row.sha256}\t{row.path or '-'}")
+        voice.data(f"{row.name}\t{row.sha256 or '-'}\t{row.path or '-'}")
+    missing = [row.name for row in zoo.table() if row.path is None]
+    if missing:
+        voice.write(f"vidcolor: {', '.join(missing)}: {zoo.NOT_PACKAGED}")
     return 0

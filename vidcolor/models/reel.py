@@ -9,6 +9,8 @@ live on part of the channels; convex up-sampling enlarges ab, not flow, guided b
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from einops import rearrange
 from torch import Tensor, nn
@@ -169,7 +171,7 @@ class Reel(Colorizer):
                 module.fold()
         return self
 
-    def start_from_imagenet(self, weights: dict[str, Tensor]) -> None:
+    def start_from_imagenet(self, weights: Mapping[str, Tensor]) -> None:
         """Take the encoder from a ResNet-18 (to layer3) with folded batch norm, its RGB summed to one light channel.
 
         Raises:

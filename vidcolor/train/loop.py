@@ -33,7 +33,7 @@ class Trainer:
         student = Student(network, material.kinds if recipe.blame.labels else 0)
         self.student = student.to(recipe.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
-        self.lesson = Lesson(self.student, material, recipe)
+        self.lesson = _lesson(self.student, material, recipe)
         self.optimizer = torch.optim.AdamW(
             self._groups(), lr=recipe.rate, weight_decay=recipe.decay, fused=self.lesson.device.type == "cuda"
         )
@@ -54,7 +54,7 @@ class Trainer:
         """Share of the budget that is spent, 0..1."""
         if self.recipe.steps:
             return min(1.0, self.steps / self.recipe.steps)
-        return min(1.0, self.spent / (60 * self.recipe.minutes))
+        return min(1.0, self.spent / (60 * self.recipe.minutes)) if self.recipe.minutes else 1.0
 
     @property
     def on_stills(self) -> bool:
@@ -212,6 +212,15 @@ class Trainer:
 
 
 _COUNTS = ("steps", "crops", "spent", "best", "worse")
+
+
+def _lesson(student: Student, material: Material, recipe: Recipe) -> Lesson:
+    """What the network is taught: colours, or kinds of tiles."""
+    if student.network.taught == "colours":
+        return Lesson(student, material, recipe)
+    from vidcolor.train.kinds import KindsLesson
+
+    return KindsLesson(student, material, recipe)
 
 
 def _add(path: Path, row: dict[str, float]) -> None:

@@ -50,6 +50,23 @@ class Wear:
     blocks: float = 0.15
 
 
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """How `style` transfers style (vidcolor.models.style.Manner): kept in its weights file.
+
+    Attributes:
+        layer: whose features the content is.
+        ratio: of style to content.
+        freeze: as many layers of the CNN keep what ImageNet taught them.
+        steps: of the optimizer for a picture.
+    """
+
+    layer: int = 6
+    ratio: float = 2e4
+    freeze: int = 7
+    steps: int = 40
+
+
 UNWORN = Wear(0, 0, 0, 0, 0, 0, 0)
 
 
@@ -111,6 +128,7 @@ class Recipe:
     checkpoint_minutes: float = 5.0
     blame: Blame = field(default_factory=Blame)
     wear: Wear = field(default_factory=Wear)
+    transfer: Transfer = field(default_factory=Transfer)
 
     @property
     def size(self) -> tuple[int, int]:

@@ -36,6 +36,7 @@ class Store:
         shapes: (N, 3) frames, height, width of each.
         labels: (N,) number of what each shows, -1 where that is unknown or rare.
         path: of the flat file.
+        names: of the labels, in the order of their numbers.
     """
 
     pixels: NDArray[np.uint8]
@@ -43,6 +44,7 @@ class Store:
     shapes: NDArray[np.int64]
     labels: NDArray[np.int64]
     path: Path
+    names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -125,11 +127,13 @@ def _read(base: Path, what: str) -> Store:
     offsets = np.concatenate(([0], np.cumsum(sizes)[:-1]))
     path = base.with_suffix(".bytes")
     # copied on write: torch wants memory that could be written to, and nothing ever reaches the file
-    return Store(np.memmap(path, np.uint8, "c"), offsets, shapes, _numbered(index["labels"]), path)
+    labels, names = _numbered(index["labels"])
+    return Store(np.memmap(path, np.uint8, "c"), offsets, shapes, labels, path, names)
 
 
-def _numbered(labels: list[str | None]) -> NDArray[np.int64]:
+def _numbered(labels: list[str | None]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     counts = Counter(label for label in labels if label is not None)
     known = sorted(label for label, count in counts.items() if count >= ENOUGH)
     numbers = {label: number for number, label in enumerate(known)}
-    return np.array([numbers.get(label, -1) if label is not None else -1 for label in labels], np.int64)
+    told = [numbers.get(label, -1) if label is not None else -1 for label in labels]
+    return np.array(told, np.int64), tuple(known)
