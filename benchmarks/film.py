@@ -10,7 +10,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-SIZES = {"480p": (854, 480), "1080p": (1920, 1080)}
+SIZES = {"480p": (854, 480), "720p": (1280, 720), "1080p": (1920, 1080), "2160p": (3840, 2160)}
 RATE = 24
 GRAIN = 5.0
 """Standard deviation of the grain in code values: the dear case for an encoder."""

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -28,40 +29,44 @@ class Spent:
         wall: seconds on the clock.
         cpu: seconds of user and system time, children included; None where the system does not tell.
         peak: bytes of the largest process in memory; None where the system does not tell.
+        own: the part of ``cpu`` that no child used, for work in this process.
     """
 
     wall: float
     cpu: float | None
     peak: int | None = None
+    own: float | None = None
 
     def less(self, other: Spent) -> Spent:
         """What was spent beyond ``other``."""
-        cpu = None if self.cpu is None or other.cpu is None else self.cpu - other.cpu
-        return Spent(self.wall - other.wall, cpu, self.peak)
+        cpu = _less(self.cpu, other.cpu)
+        return Spent(self.wall - other.wall, cpu, self.peak, _less(self.own, other.own))
 
     def share(self, count: int) -> Spent:
         """What one of ``count`` equal parts took."""
-        return Spent(self.wall / count, None if self.cpu is None else self.cpu / count, self.peak)
+        cpu, own = (None if some is None else some / count for some in (self.cpu, self.own))
+        return Spent(self.wall / count, cpu, self.peak, own)
+
+
+def _less(some: float | None, other: float | None) -> float | None:
+    return None if some is None or other is None else some - other
 
 
 def middle(runs: Sequence[Spent]) -> Spent:
     """Median of each figure on its own."""
     cpus = [run.cpu for run in runs if run.cpu is not None]
     peaks = [run.peak for run in runs if run.peak is not None]
+    owns = [run.own for run in runs if run.own is not None]
     wall = median(run.wall for run in runs)
-    return Spent(wall, median(cpus) if cpus else None, max(peaks) if peaks else None)
+    return Spent(wall, median(cpus) if cpus else None, max(peaks) if peaks else None, median(owns) if owns else None)
 
 
 def work(task: Callable[[], object]) -> Spent:
     """Do a piece of work in this process; children that it started and waited for are counted."""
-    before, began = _own_cpu(), time.perf_counter()
+    own, children, began = time.process_time(), _children().cpu or 0.0, time.perf_counter()
     task()
-    wall, after = time.perf_counter() - began, _own_cpu()
-    return Spent(wall, after - before)
-
-
-def _own_cpu() -> float:
-    return time.process_time() + (_children().cpu or 0.0)
+    wall, own = time.perf_counter() - began, time.process_time() - own
+    return Spent(wall, own + (_children().cpu or 0.0) - children, own=own)
 
 
 def _children() -> Spent:
@@ -70,15 +75,17 @@ def _children() -> Spent:
     return _told(0.0, resource.getrusage(resource.RUSAGE_CHILDREN))
 
 
-def program(command: Sequence[str]) -> Spent:
-    """Run a program to its end; its children are counted if it waited for them.
+def program(command: Sequence[str], scratch: Path | None = None) -> Spent:
+    """Run a program to its end, temporary files in `scratch`; its children are counted if it waited for them.
 
     A process begins with its parent's peak of memory on its account (Linux), so a small one stands in between.
 
     Raises:
         RuntimeError: it ended with an error; its last words are in the message.
     """
-    between = subprocess.run([sys.executable, str(Path(__file__)), *command], capture_output=True, check=False)
+    place = {name: str(scratch) for name in ("TMPDIR", "TMP", "TEMP") if scratch}
+    words, setting = [sys.executable, str(Path(__file__)), *command], {**os.environ, **place}
+    between = subprocess.run(words, capture_output=True, check=False, env=setting)
     if between.returncode != 0:
         raise RuntimeError(between.stderr.decode("utf-8", "replace").strip())
     return Spent(**json.loads(between.stdout))
@@ -100,6 +107,56 @@ def child(command: Sequence[str]) -> Spent:
         return _told(wall, usage)
     after = _children().cpu
     return Spent(wall, None if after is None or before is None else after - before)
+
+
+def first_words(command: Sequence[str], size: int) -> float:
+    """Seconds from a program's start until it has written so many bytes to its stdout; then it is ended.
+
+    Raises:
+        RuntimeError: it wrote less.
+    """
+    began, got = time.perf_counter(), 0
+    nothing = subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=nothing, stdout=subprocess.PIPE, stderr=nothing, bufsize=0) as running:
+        assert running.stdout is not None
+        try:
+            while got < size and (part := running.stdout.read(size - got)):
+                got += len(part)
+            wall = time.perf_counter() - began
+        finally:
+            running.kill()
+    if got < size:
+        raise RuntimeError(f"{command[0]} wrote {got} bytes of {size}")
+    return wall
+
+
+class Watch:
+    """Looks, ten times a second, how many bytes a folder holds, until the `with` block ends; ``most`` is the most."""
+
+    def __init__(self, folder: Path) -> None:
+        self.most = 0
+        self._folder = folder
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def _look(self) -> None:
+        while not self._over.wait(0.1):
+            self.most = max(self.most, sum(map(_size, self._folder.rglob("*"))))
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *told: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:  # it went away just now
+        return 0
 
 
 def _wait(running: subprocess.Popen[bytes]) -> Any | None:  # noqa: ANN401 - resource.struct_rusage is not everywhere

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 
-from benchmarks import film, fps, spent
+from benchmarks import chart, film, fps, network, spent, stages
+from benchmarks.result import Result, table
 from benchmarks.spent import Spent
 from vidcolor.options import Options
 
@@ -111,18 +117,66 @@ def test_grain_has_the_strength_that_is_stated() -> None:
     assert not np.array_equal(first, second)
 
 
-def test_the_table_shows_cost_speed_and_ratio() -> None:
-    stages = {"decode": Spent(0.01, 0.005)}
-    result = fps.Result(
-        "480p", "fast", 60, stages, Spent(0.05, 0.04, 5 << 20), Spent(0.02, 0.02), Spent(2, 1.5), (0, 0)
-    )
-    text = fps.table([result])
+def result(whole: Spent, plain: Spent, stages: dict[str, Spent]) -> Result:
+    return Result("480p", "fast", 60, stages, whole, plain, Spent(2, 1.5), 1.25, 3_000_000, (0, 0))
+
+
+def test_the_table_shows_cost_speed_and_ratio(tmp_path: Path) -> None:
+    costs = {"decode": Spent(0.01, 0.005, own=0.005), "encode": Spent(0.01, 0.007, own=0.002)}
+    told = result(Spent(0.05, 0.04, 5 << 20), Spent(0.02, 0.02), costs)
+    text = table([told])
     assert "| decode | 5.0 (100) |" in text
     assert "| **whole / plain** | **2.00** |" in text
+    assert "| our own beside decoder and network | 2.0 |" in text
     assert "| starting up, core-s once | 1.5 |" in text
+    assert "| first picture out, s | 1.2 |" in text
+    assert "| scratch on disk, MB | 3.0 |" in text
+    chart.draw([told], tmp_path / "chart.png", "a machine")
+    with Image.open(tmp_path / "chart.png") as drawn:
+        assert drawn.width > 500
 
 
 def test_a_system_that_tells_no_cpu_time_gets_no_ratio() -> None:
-    result = fps.Result("480p", "fast", 60, {}, Spent(1, None), Spent(1, None), Spent(1, None), (0, 0))
-    assert result.ratio is None
-    assert "| **whole / plain** | ? |" in fps.table([result])
+    told = result(Spent(1, None), Spent(1, None), {})
+    assert told.ratio is told.overlap is told.ours is None
+    assert "| **whole / plain** | ? |" in table([told])
+
+
+def test_no_waiting_core_is_an_overlap_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    told = result(Spent(0.03, 0.05), Spent(1, 1), {"decode": Spent(1, 0.02), "encode": Spent(1, 0.04)})
+    assert told.overlap == pytest.approx(1)
+    assert told.share == pytest.approx(0.05 / 0.06)
+
+
+def test_what_lies_on_the_disk_for_a_while_is_seen(tmp_path: Path) -> None:
+    with spent.Watch(tmp_path) as seen:
+        (tmp_path / "heap").write_bytes(bytes(5000))
+        time.sleep(0.5)
+        (tmp_path / "heap").unlink()
+    assert seen.most == 5000
+
+
+def test_the_first_words_are_waited_for_and_no_more() -> None:
+    words = "import sys, time; sys.stdout.write('x' * 10); sys.stdout.flush(); time.sleep(60)"
+    assert spent.first_words([sys.executable, "-c", words], 10) < 30
+    with pytest.raises(RuntimeError, match="0 bytes of 10"):
+        spent.first_words([sys.executable, "-c", ""], 10)
+
+
+def test_every_stage_is_measured(make_film: Callable[..., Path], tmp_path: Path) -> None:
+    options = replace(OPTIONS, device="cpu", side=32)
+    told = dict(stages.once(stages.Bench(make_film("film.mkv"), tmp_path / "out.mkv", options), 4))
+    assert list(told) == [*stages.STAGES, stages.PASSTHROUGH]
+    assert all(some.wall > 0 for some in told.values())
+
+
+def test_the_networks_work_is_counted_and_set_against_what_the_machine_can(capsys: pytest.CaptureFixture[str]) -> None:
+    small, large = (network.gflop("reel", size) for size in ((32, 32), (64, 64)))
+    assert large == pytest.approx(4 * small, rel=0.02)
+    threads = torch.get_num_threads()
+    assert network.main(["--sizes", "64x64", "--tries", "1", "--batches", "1", "2"]) == 0
+    torch.set_num_threads(threads)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("|")[1:3] for line in lines[2:4]] == [[" 64x64 ", " 1 "], [" 64x64 ", " 2 "]]
+    assert "GFLOP/s of the yardsticks: convolution" in lines[-1]
