@@ -159,6 +159,19 @@ def test_the_mark_names_input_and_options(make_film: MakeFilm, tmp_path: Path) -
     assert len(dict(mark.settings)["input"]) == 32
 
 
+@pytest.mark.usefixtures("tiny")
+def test_an_output_that_can_hold_no_mark_is_left(
+    make_film: MakeFilm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = film_of(tmp_path, make_film)
+    assert finder(monkeypatch).unmarked(entry) is None
+    restore(entry.source, tmp_path / "old.color.y4m")
+    assert finder(monkeypatch).unmarked(entry) == tmp_path / "old.color.y4m"
+    assert finder(monkeypatch, options=Options(overwrite=True)).unmarked(entry) is None
+    os.utime(entry.source, (2**31, 2**31))
+    assert finder(monkeypatch).unmarked(entry) is None
+
+
 def test_looking_for_what_is_done_loads_no_torch() -> None:
     code = "import sys, vidcolor.archive.run, vidcolor.cli.hand\nassert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
@@ -321,6 +334,37 @@ def test_many_films_speak_json_by_name(tmp_path: Path, capfd: pytest.CaptureFixt
     assert [event["event"] for event in events] == ["run", "error", "error", "summary"]
     assert events[1]["input"].endswith("a.mkv")
     assert (events[-1]["films"], events[-1]["failed"], events[-1]["code"]) == (2, 2, 3)
+
+
+def test_a_folder_alone_is_a_slip_unless_it_is_written_as_one(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree(tmp_path / "in", "a.mkv", "a.color.mkv", "b.gif", "c.png")
+    assert main(["restore", str(tmp_path / "in")]) == 3
+    assert "is a folder, not a film" in capfd.readouterr().err
+    said = ["a.color.mkv", "b.color.mkv", "c.color.png"]
+    for words in ([f"{tmp_path / 'in'}/"], [str(tmp_path / "in")]):
+        assert main(["restore", *words, "--dry-run", "--progress", "json"]) == 0
+        events = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+        assert [Path(event["output"]).name for event in events if event["event"] == "done"] == said
+        monkeypatch.setenv("VIDCOLOR_FOLDERS", "1")
+
+
+def test_a_bar_tells_how_far_all_films_are(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    from vidcolor.cli.bar import BarVoice
+    from vidcolor.cli.many import Chorus
+
+    voice, entry = BarVoice(), Entry(tmp_path / "a.mkv", tmp_path, "a")
+    chorus = Chorus(voice, 2, None)
+    chorus.heard(entry, {"event": "start", "total": 9, "resumed_from": 4})
+    chorus.heard(entry, {"event": "progress", "frame": 9})
+    (task,) = voice._bar.tasks
+    assert (task.completed, task.total) == (0, 2)
+    assert task.description.startswith("0/2 films, 5 pictures, ")
+    chorus.ended(Result(entry, "done", output=tmp_path / "b.mkv", frames=9))
+    assert voice._bar.tasks[0].completed == 1
+    chorus.over([])
+    assert "1 of 2: done" in capfd.readouterr().err
 
 
 def test_one_film_does_not_go_into_a_folder_by_accident(make_film: MakeFilm, tmp_path: Path) -> None:

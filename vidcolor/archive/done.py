@@ -12,6 +12,7 @@ from streams.inlet import Inlet
 from streams.reading.sniff import nature_of
 from streams.sink import read_mark
 from streams.still import read_still_mark
+from streams.writing.containers import container_of
 from vidcolor import zoo
 from vidcolor.archive.entries import Entry
 from vidcolor.job import fingerprint_of
@@ -26,6 +27,7 @@ class Finder:
         """Settle what an output's mark has to say."""
         self.model_sha256 = model_sha256(options.model)
         self._options = options.digest
+        self._replaces = options.overwrite
 
     def done(self, entry: Entry) -> Path | None:
         """The output of this input, this network and these options; None where there is none."""
@@ -38,6 +40,17 @@ class Finder:
             return None  # its own run says why it cannot be read
         return next((path for path, film in marks if film and film == wanted), None)
 
+    def unmarked(self, entry: Entry) -> Path | None:
+        """An output that cannot say how it was made, its container having no place for a mark; None if there is none.
+
+        It is left unless outputs are to be replaced: nobody can tell whether it is what was asked for now.
+        """
+        for path in () if self._replaces else _candidates(entry):
+            container = container_of(path)
+            if container is not None and container.marks == "none" and _is_newer(path, entry.source):
+                return path
+        return None
+
     def _fitting(self, path: Path) -> str | None:
         """The fingerprint of an output's input, if network and options are those that were asked for."""
         mark = mark_in(path)
@@ -45,6 +58,13 @@ class Finder:
         if mark is None or mark.sha256 != self.model_sha256 or settings.get("options") != self._options:
             return None
         return settings.get("input")
+
+
+def _is_newer(path: Path, source: Path) -> bool:
+    try:
+        return path.stat().st_mtime >= source.stat().st_mtime
+    except OSError:
+        return False
 
 
 def _candidates(entry: Entry) -> Iterator[Path]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from streams.errors import InputError, UsageError, printable
+from streams.writing.containers import container_of
 
 # A folder holds other things beside its films; what is not named so is only restored when it is named itself.
 _NAMES = """
@@ -17,6 +18,7 @@ _NAMES = """
     ogg ogv ogx qt tod tp trp ts vob vro webm wmv y4m jfif jpe jpeg jpg png tif tiff webp
 """
 SUFFIXES = frozenset(f".{name}" for name in _NAMES.split())
+_STILLS = frozenset({".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 _OURS = ".color"
 
 
@@ -118,6 +120,13 @@ def _entry(source: Path, root: Path, output: Path | None) -> Entry:
     except ValueError:
         inner = Path()
     return Entry(source, output / inner, source.stem)
+
+
+def expected(entry: Entry) -> Path:
+    """Where a film's output will be, judged by names alone: its pictures may ask for another container (`.mkv`)."""
+    suffix = entry.source.suffix
+    keeps = suffix.lower() in _STILLS or container_of(entry.source) is not None
+    return entry.target or entry.folder / f"{entry.stem}.color{suffix if keeps else '.mkv'}"
 
 
 def _identity(path: Path) -> str:

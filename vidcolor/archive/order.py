@@ -26,7 +26,8 @@ class Order:
         """As one line of ASCII: names that are no text in this locale come through."""
         options = {name: str(value) if isinstance(value, Fraction) else value for name, value in _given(self.options)}
         place = [str(self.entry.source), str(self.entry.folder), self.entry.stem]
-        return json.dumps({"place": place, "options": options, "keep": self.keep}) + "\n"
+        target = self.entry.target and str(self.entry.target)
+        return json.dumps({"place": place, "target": target, "options": options, "keep": self.keep}) + "\n"
 
     @classmethod
     def from_line(cls, line: str) -> Order:
@@ -34,7 +35,8 @@ class Order:
         read = json.loads(line)
         source, folder, stem = read["place"]
         given: dict[str, Any] = {name: Fraction(v) if name in _TIMES else v for name, v in read["options"].items()}
-        return cls(Entry(Path(source), Path(folder), stem), Options(**given), read["keep"])
+        target = Path(read["target"]) if read["target"] else None
+        return cls(Entry(Path(source), Path(folder), stem, target), Options(**given), read["keep"])
 
 
 def _given(options: Options) -> list[tuple[str, object]]:

@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from streams.errors import EXIT_SIGINT, FilmError, Interrupted, OutputError, printable
 from vidcolor.archive.done import Finder, sha256_of
 from vidcolor.archive.ear import Ear, Event
-from vidcolor.archive.entries import Entry
+from vidcolor.archive.entries import Entry, expected
 from vidcolor.archive.hand import PATIENCE, Hand
 from vidcolor.archive.order import Order
 from vidcolor.archive.result import Result
@@ -93,8 +93,11 @@ class Run:
             done = self._finder.done(entry)
             if done is not None:
                 return Result(entry, "skipped", output=done)
+            unmarked = self._finder.unmarked(entry)
+            if unmarked is not None:
+                return Result(entry, "kept", output=unmarked)
             if self._plan.dry:
-                return Result(entry, "due", output=entry.folder / f"{entry.stem}.color.*")
+                return Result(entry, "due", output=expected(entry))
             return self._restored(entry)
         except Interrupted as error:
             return Result(entry, "stopped", error.exit_code)
@@ -118,7 +121,8 @@ class Run:
 
     @contextmanager
     def _hand(self, entry: Entry) -> Iterator[Hand]:
-        make_folder(entry.folder)
+        if entry.target is None:
+            make_folder(entry.folder)
         order = Order(entry, self._plan.options, self._plan.keep)
         with self._lock:
             self._brake.check()

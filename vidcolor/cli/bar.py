@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import time
+
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 from streams.errors import printable
@@ -38,6 +49,18 @@ class BarVoice(Voice):
     def progressed(self, frame: int) -> None:
         """Move it."""
         self._bar.update(self._bar.task_ids[0], completed=frame)
+
+    def spread(self, films: int, total: int, pictures: int) -> None:
+        """Show the bar of a run over many films, or move it."""
+        if not self._moving:
+            columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+            self._bar = Progress(*columns, console=self._bar.console, transient=True)
+            self._bar.add_task("", total=total)
+            self._bar.start()
+            self._moving, self._begun = True, time.monotonic()
+        rate = pictures / max(time.monotonic() - self._begun, 1e-3)
+        said = f"{films}/{total} films, {pictures} pictures, {rate:.1f} fps"
+        self._bar.update(self._bar.task_ids[0], completed=films, description=said)
 
     def write(self, line: str) -> None:
         """A line, above the bar if it moves."""

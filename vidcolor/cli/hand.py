@@ -35,7 +35,8 @@ def _main(supervisor: Supervisor) -> int:
 
         warm()
         entry = order.entry
-        with brake.guarding(voice.close), prepare(entry.source, Shelf(entry.folder, entry.stem), order.options) as job:
+        place = entry.target or Shelf(entry.folder, entry.stem)
+        with brake.guarding(voice.close), prepare(entry.source, place, order.options) as job:
             if order.keep and job.is_taken:
                 voice.kept(str(job.target))
             else:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MOST_JOBS = 256
 PIPE = "-"
+FOLDERS = "VIDCOLOR_FOLDERS"  # in the environment, as in the container image: a folder alone is no slip
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -41,8 +42,9 @@ def is_many(args: argparse.Namespace) -> bool:
     given = any(value is not None for value in (args.list, args.jobs, args.report, args.on))
     if given or len(words) != 1 or is_pattern(words[0]) or _is_folder(args.output):
         return True
-    # A folder alone is more often a slip than an archive; where its outputs are to go tells.
-    return Path(words[0]).is_dir() and args.output is not None
+    # A folder alone is more often a slip than an archive, unless it is written as one, or this machine is there for it.
+    is_meant = args.output is not None or _is_folder(words[0]) or bool(os.environ.get(FOLDERS))
+    return is_meant and Path(words[0]).is_dir()
 
 
 def _is_folder(output: str | None) -> bool:
@@ -150,10 +152,18 @@ class Chorus(Ear):
         self._total = total
         self._report = report
         self._ended = 0
+        self._frames: dict[Entry, int] = {}  # of each film, those of earlier runs and of this one
+        self._given = 0  # by earlier runs
 
     def heard(self, entry: Entry, event: Mapping[str, Any]) -> None:
-        """Pass on a warning."""
-        if event["event"] == "warning":
+        """Pass on a warning; tell how far the whole run is."""
+        if event["event"] == "start":
+            self._frames[entry] = event.get("resumed_from", 0)
+            self._given += self._frames[entry]
+        elif event["event"] == "progress":
+            self._frames[entry] = event["frame"]
+            self._voice.spread(self._ended, self._total, sum(self._frames.values()) - self._given)
+        elif event["event"] == "warning":
             self._voice.warned(f"{printable(entry.source)}: {event.get('message', '')}")
 
     def ended(self, result: Result) -> None:
@@ -161,6 +171,7 @@ class Chorus(Ear):
         self._ended += 1
         if self._report is not None:
             self._report.write(result.to_line())
+        self._voice.spread(self._ended, self._total, sum(self._frames.values()) - self._given)
         self.tell(result)
 
     def tell(self, result: Result) -> None:
@@ -176,6 +187,7 @@ class Chorus(Ear):
 
     def over(self, results: Sequence[Result]) -> None:
         """Say how it all went."""
+        self._voice.close()
         if not self._voice.quiet:
             for line in table(results):
                 self._voice.write(line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import sys
 import threading
 from contextlib import suppress
@@ -112,7 +113,9 @@ def run(args: argparse.Namespace, voice: Voice, brake: Brake) -> int:
 def _run_one(args: argparse.Namespace, options: Options, voice: Voice, brake: Brake) -> int:
     (name,) = args.input
     if name != PIPE and Path(name).is_dir():
-        raise InputError(f"{printable(name)} is a folder, not a film: with -o OUTDIR all films in it are restored")
+        raise InputError(
+            f"{printable(name)} is a folder, not a film: {printable(name)}{os.sep} or -o OUTDIR restores all in it"
+        )
     if not args.dry_run:
         warm()
     from vidcolor.pipeline import prepare

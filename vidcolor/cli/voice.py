@@ -74,6 +74,9 @@ class Voice(Watcher):
         """Say what is kept, and how to go on."""
         self.write(f"vidcolor: {frames} pictures are kept: the same command with --resume goes on from there")
 
+    def spread(self, films: int, total: int, pictures: int) -> None:
+        """Show how far a run over many films is: so many of them ended, so many pictures made."""
+
     def finished(self, report: Report) -> None:
         """One closing line."""
         if self.closing and not self.quiet:

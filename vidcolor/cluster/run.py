@@ -97,10 +97,11 @@ class ClusterRun:
         """Numbers of the films that are not done already."""
         for number, look in enumerate(looks):
             done = look.result()
-            if done is None:
-                yield number
+            kept = None if done else self._finder.unmarked(self._entries[number])
+            if done or kept:
+                self._ended(number, Result(self._shown[number], "skipped" if done else "kept", output=done or kept))
             else:
-                self._ended(number, Result(self._shown[number], "skipped", output=done))
+                yield number
 
     # --- the loop ---
 
@@ -220,16 +221,18 @@ class ClusterRun:
     def _finish(self, story: _Story) -> None:
         reel, entry = story.reel, self._shown[story.number]
         if reel.result is None:
-            result = Result(entry, "kept", output=reel.output)
+            result = Result(entry, "kept", output=_as_given(entry, reel.output))
         else:
             written = reel.result
-            result = Result(entry, "done", 0, reel.output, written.frames, hashes=written.hashes)
+            output = _as_given(entry, reel.output)
+            result = Result(entry, "done", 0, output, written.frames, hashes=written.hashes)
         self._close(story, result)
 
     def _fail(self, story: _Story, error: FilmError) -> None:
         story.reel.give_up()
-        entry = self._shown[story.number]
-        self._close(story, Result(entry, "failed", error.exit_code, error=str(error)))
+        entry, whole = self._shown[story.number], printable(story.reel.film.entry.source)
+        said = str(error).replace(whole, printable(entry.source))
+        self._close(story, Result(entry, "failed", error.exit_code, error=said))
 
     def _close(self, story: _Story, result: Result) -> None:
         del self._stories[story.reel]
@@ -262,6 +265,11 @@ def _absolute(entry: Entry) -> Entry:
     target = None if entry.target is None else Path(os.path.abspath(entry.target))  # noqa: PTH100 - links stay links
     source, folder = (Path(os.path.abspath(path)) for path in (entry.source, entry.folder))  # noqa: PTH100
     return Entry(source, folder, entry.stem, target)
+
+
+def _as_given(entry: Entry, output: Path) -> Path:
+    """An output's place in the words of the command line."""
+    return entry.target or entry.folder / output.name
 
 
 def _model(model: str) -> str:
