@@ -189,9 +189,9 @@ def test_packaged_weights_are_verified_small_and_fit(row: zoo.Row) -> None:
     assert sum(p.numel() for p in loaded.colorizer.parameters()) < 14e6
 
 
-def test_colours_fade_in_black_and_in_white() -> None:
-    """What is guessed into black bars, title cards and burnt-out skies is seen at once."""
+def test_colours_fade_in_the_dark_and_in_white() -> None:
+    """What is guessed into black bars, dark suits, title cards and burnt-out skies is seen at once."""
     reel = Reel()
-    light = torch.tensor([0.0, 0.06, 0.12, 0.5, 0.9, 0.95, 1.0]).reshape(-1, 1, 1, 1).expand(-1, 1, 4, 4)
-    shown = reel._lit(torch.ones(7, 2, 2, 2), light)[:, 0, 0, 0] / reel.strength
-    assert shown.tolist() == pytest.approx([0, 0.5, 1, 1, 1, 0.6, 0.2], abs=1e-6)
+    light = torch.tensor([0.0, 0.06, 0.14, 0.275, 0.5, 0.9, 0.95, 1.0]).reshape(-1, 1, 1, 1).expand(-1, 1, 4, 4)
+    shown = reel._lit(torch.ones(8, 2, 2, 2), light)[:, 0, 0, 0] / reel.strength
+    assert shown.tolist() == pytest.approx([0, 0.325, 0.65, 0.825, 1, 1, 0.6, 0.2], abs=1e-6)
