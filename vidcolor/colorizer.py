@@ -79,7 +79,9 @@ class Colorizer(nn.Module, ABC):
     taught: str = "colours"
     """What training teaches it: "colours", or "kinds" of labelled tiles."""
     labels: tuple[str, ...] = ()
-    """Names of what whole pictures may show, for networks that tell it."""
+    """Names of what whole pictures may show, for networks that know any."""
+    tells_labels: bool = False
+    """Whether ``shown`` tells them of a shot."""
 
     @classmethod
     def made(cls, facts: Mapping[str, str]) -> Colorizer:

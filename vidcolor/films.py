@@ -13,6 +13,7 @@ from streams.shots import Gatherer, Pace
 from streams.sink import OutputPlan, VideoSink
 from streams.source import FilmInfo, Frame, VideoSource
 from vidcolor.brake import Brake
+from vidcolor.catalogue import Catalogue
 from vidcolor.job import Job, Warnings, mark_of
 from vidcolor.options import Options
 from vidcolor.watch import Watcher
@@ -57,6 +58,7 @@ class FilmJob(Job):
     def work(self, model: LoadedModel, warnings: Warnings, watcher: Watcher, brake: Brake) -> int:
         """Colour all pictures and write them."""
         mark = str(mark_of(model, self.options, self._source.info.path))
+        catalogue = Catalogue.of(self.options.labels, self.options.overwrite, model)
         with VideoSink(self._plan, self._source.info, mark) as sink, brake.guarding(sink.abort):
             watcher.started(self.total, self._guess())
             studio = Studio(model, self.options, warnings)
@@ -64,11 +66,14 @@ class FilmJob(Job):
                 for count, picture in enumerate(coloured, 1):
                     brake.check()
                     sink.write(picture.frame, picture.cb, picture.cr)
+                    catalogue.hear(picture)
                     watcher.progressed(count)
             self.damage = self._source.damage
             warnings.tell(self._source.warnings, InputError)
             warnings.tell(sink.warnings, OutputError)
-            return sink.finish()
+            frames = sink.finish()
+        catalogue.write(self._source.info.name, model)
+        return frames
 
     def _guess(self) -> int | None:
         """How many pictures there may be: length by rate."""

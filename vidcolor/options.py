@@ -48,6 +48,7 @@ class Options:
         lossless: every luma value of the output equals the input's.
         format: what is written to a pipe: "y4m", "nut", "matroska" or "rawvideo".
         ffmpeg: path to an ffmpeg; None = the first good one.
+        labels: path of a JSON file for what each shot shows, by networks that tell it; None = none.
 
     Raises:
         UsageError: a value that makes no sense.
@@ -73,6 +74,7 @@ class Options:
     lossless: bool = False
     format: str | None = None
     ffmpeg: str | None = None
+    labels: str | None = None
 
     def __post_init__(self) -> None:
         _demand(bool(self.model), "--model needs a name or a file")
@@ -89,6 +91,7 @@ class Options:
         self._check_runtime()
         self._check_stock()
         self._check_times()
+        _demand(self.labels is None or not self.resume, "--labels hears the whole film: leave out --resume")
 
     @property
     def other_runtime(self) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -26,13 +26,16 @@ NO_MEMORY = "the device has no memory for a single picture: try a smaller --side
 class Picture:
     """A frame and its colours: chroma planes at the size and depth of the coded format.
 
-    `before` is set where a segment begins: what a run that goes on from here would have to know.
+    `before` is set where a segment begins: what a run that goes on from here would have to know. `shown` is what the
+    shot shows up to here, told now and then, and by the last picture of a shot, by networks that tell it.
     """
 
     frame: Frame
     cb: Plane
     cr: Plane
     before: Checkpoint | None = None
+    begins_shot: bool = False
+    shown: Mapping[str, float] | None = None
 
 
 class Painter:
@@ -72,9 +75,15 @@ class Painter:
             light = self._maker.small_to_light(batch.small)
             ab, self.state = self._colour(light, self.state)
             planes = self._maker.chroma(ab, batch.small)
-            for frame, (cb, cr) in zip(batch.frames, planes, strict=True):
-                yield Picture(frame, cb, cr, before)
-                before = None
+            shown = self._shown()
+            for number, (frame, (cb, cr)) in enumerate(zip(batch.frames, planes, strict=True)):
+                first, last = number == 0, number == len(batch.frames) - 1
+                begins = first and batch.begins_shot
+                yield Picture(frame, cb, cr, before if first else None, begins, shown if last else None)
+
+    def _shown(self) -> Mapping[str, float] | None:
+        network = self._model.colorizer
+        return network.shown(self.state) if network.tells_labels else None
 
     def _first_state(self) -> State:
         if self._since is None:

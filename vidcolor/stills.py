@@ -12,6 +12,7 @@ from streams.shots import Batch
 from streams.source import Frame, VideoSource
 from streams.still import Page, Still, check_still, write_still
 from vidcolor.brake import Brake
+from vidcolor.catalogue import Catalogue
 from vidcolor.job import Job, Warnings, mark_of
 from vidcolor.options import Options
 from vidcolor.watch import Watcher
@@ -60,15 +61,18 @@ class StillJob(Job):
     def work(self, model: LoadedModel, warnings: Warnings, watcher: Watcher, brake: Brake) -> int:
         """Colour all pages and write them."""
         watcher.started(self.total)
+        catalogue = Catalogue.of(self.options.labels, self.options.overwrite, model)
         chroma = []
         for frame, page in zip(self._source, self._still.pages, strict=True):
             brake.check()
             picture = self._coloured(frame, page, model, warnings)
             chroma.append((picture.cb, picture.cr))
+            catalogue.hear(picture)
             watcher.progressed(len(chroma))
         assert self.target is not None
         mark = str(mark_of(model, self.options, self._source.info.path))
         write_still(self._still, chroma, self.target, mark=mark, lossless=self.options.lossless)
+        catalogue.write(self._source.info.name, model)
         return self.total
 
     def _coloured(self, frame: Frame, page: Page, model: LoadedModel, warnings: Warnings) -> Picture:

@@ -104,6 +104,8 @@ def _check(args: argparse.Namespace, options: Options) -> None:
         raise UsageError(f"--jobs {args.jobs}: 1 to {MOST_JOBS}")
     if options.format is not None or args.output == PIPE:
         raise UsageError("many films cannot go to stdout: -o names a folder for them")
+    if options.labels is not None:
+        raise UsageError("--labels is of one film: restore it by itself")
     if args.on is not None:
         address_of(args.on)
     if args.output and not _is_one_to_one(args) and Path(args.output).exists() and not Path(args.output).is_dir():

@@ -75,6 +75,8 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--saturation", type=float, metavar="X", help="multiplies the colours, 0 to 4 (default: 1)")
     stock = "what the film saw: no green or red (blue), no red (ortho), all (pan) (default: by --year, else untold)"
     group.add_argument("--stock", choices=("auto", *STOCKS), help=stock)
+    catalogue = "write what each shot shows there, as JSON (networks that tell it: two-stream; default: none)"
+    group.add_argument("--labels", metavar="FILE", help=catalogue)
     group.add_argument("--year", type=int, metavar="Y", help="the film was shot in; suggests its --stock")
 
 

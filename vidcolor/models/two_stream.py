@@ -25,6 +25,7 @@ class TwoStream(Regressor):
     """Light to two numbers a pixel, frame by frame; what a shot showed so far is all that it remembers."""
 
     spec = Spec("two-stream", side=256, stride=8, scale=2, licence="MIT", needs_state=False)
+    tells_labels = True
 
     def __init__(self, space: str = "lab", labels: tuple[str, ...] = ()) -> None:
         super().__init__(space)
