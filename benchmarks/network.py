@@ -111,7 +111,7 @@ def compile_whole(network: Colorizer) -> None:
     config.freezing = True
     for module in network.modules():
         if isinstance(module, PackedConv2d):
-            module.__class__ = nn.Conv2d  # it packs weights in a way of its own
+            module.__class__ = nn.Conv2d  # type: ignore[assignment]  # it packs weights in a way of its own
     network.compile(dynamic=False)
 
 
