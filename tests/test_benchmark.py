@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmarks import chart, film, fps, network, spent, stages
+from benchmarks import chart, film, fps, network, peers, spent, stages
 from benchmarks.result import Result, table
 from benchmarks.spent import Spent
 from vidcolor.options import Options
@@ -180,3 +181,13 @@ def test_the_networks_work_is_counted_and_set_against_what_the_machine_can(capsy
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("|")[1:3] for line in lines[2:4]] == [[" 64x64 ", " 1 "], [" 64x64 ", " 2 "]]
     assert "GFLOP/s of the yardsticks: convolution" in lines[-1]
+
+
+def test_peers_are_set_against_our_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "PEERS", (peers.Peer("plain", "here", (8, 8), lambda _: torch.nn.Conv2d(3, 4, 1)),))
+    costs = [peers.Cost("ours", (8, 8), 1, 1, 0.01), peers.measure(peers.PEERS[0], tmp_path, 1)]
+    assert costs[1].gflop == pytest.approx(2 * 3 * 4 * 64 / 1e9)
+    assert "| plain | 8x8 | 0.0 |" in peers.table(costs)
+    told = {"results": [{"size": "480p", "preset": "fast", "whole": {"cpu": costs[1].cpu / 7}}]}
+    (tmp_path / "fps.json").write_text(json.dumps(told))
+    assert "480p fast 7" in peers.shares(costs, tmp_path / "fps.json")
