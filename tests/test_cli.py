@@ -21,6 +21,7 @@ from vidcolor import __version__
 from vidcolor.brake import Brake
 from vidcolor.cli import main
 from vidcolor.cli.command import explain, guarded
+from vidcolor.cli.restore import warm
 from vidcolor.cli.supervisor import Supervisor
 from vidcolor.cli.voice import JsonVoice, Voice
 from vidcolor.mark import Mark
@@ -333,3 +334,15 @@ def test_a_film_is_not_given_up_because_nobody_reads_stderr(
     Voice().warned("a subtitle was left out")
     JsonVoice().warned("a subtitle was left out")
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("said", [None, "ACTIVE"])
+def test_threads_that_wait_sleep_unless_the_user_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, said: str | None
+) -> None:
+    monkeypatch.setattr("threading.Thread.start", lambda _: None)
+    monkeypatch.setenv("OMP_WAIT_POLICY", said or "")
+    if said is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    warm()
+    assert os.environ["OMP_WAIT_POLICY"] == (said or "PASSIVE")

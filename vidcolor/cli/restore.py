@@ -154,7 +154,12 @@ def _time(text: str) -> object:
 
 
 def warm() -> None:
-    """Load torch while the input is looked at: both take their time, and on two cores together no longer than one."""
+    """Load torch while the input is looked at: both take their time, and on two cores together no longer than one.
+
+    Its threads are to sleep while they wait, unless the user has said otherwise: by default they spin, which on a
+    machine that has other work (the encoder is some) takes from that, and at worst makes a picture five times as dear.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read once, when torch is loaded
 
     def load() -> None:
         gc.disable()  # torch makes half a million objects, and all of them stay
