@@ -17,6 +17,7 @@ from vidcolor import Options, restore, zoo
 from vidcolor.colorizer import Colorizer, State
 from vidcolor.device import Place
 from vidcolor.job import load_model
+from vidcolor.runtime import Compiled
 
 MakeFilm = Callable[..., Path]
 SIZE = (64, 96)
@@ -119,3 +120,14 @@ def test_what_cannot_be_is_refused(wrong: dict[str, str]) -> None:
 
 def test_what_ran_the_network_is_part_of_what_shapes_the_output() -> None:
     assert Options(runtime="openvino").digest != Options().digest == Options(runtime="torch").digest
+
+
+def test_a_network_that_cannot_be_compiled_is_refused_in_a_sentence(
+    light: torch.Tensor, plain: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("Check 'false' failed at src/frontends/common/src/frontend.cpp:53")
+
+    monkeypatch.setattr("vidcolor.runtime._graph", refuse)
+    with pytest.raises(ModelError, match="cannot take the network reel: leave out --runtime"):
+        Compiled(plain, "fp32")(light[:1], plain.start())

@@ -32,11 +32,17 @@ def quantize(graph: Any, compiled: Callable[[Any], Run], blank: tuple[Array, ...
         blank: memory before the first frame.
         size: height and width that it sees.
     """
-    convolutions = [node for node in graph.get_ordered_ops() if node.get_type_name() == "Convolution"]
+    convolutions = [node for node in graph.get_ordered_ops() if _can_be(node)]
     ranges = _ranges(graph, convolutions, compiled, blank, size)
     for node in convolutions:
         _quantize(node, ranges[_name(node.input_value(0))])
     graph.validate_nodes_and_infer_types()
+
+
+def _can_be(node: Any) -> bool:  # noqa: ANN401
+    """Whether it is a convolution whose weights are known beforehand."""
+    kind: str = node.get_type_name()
+    return kind == "Convolution" and bool(node.input_value(1).get_node().get_type_name() == "Constant")
 
 
 def _ranges(

@@ -50,7 +50,7 @@ class Compiled(Colorizer):
     def __init__(self, network: Colorizer, precision: str) -> None:
         """`network`: in fp32 on the CPU."""
         super().__init__()
-        self.spec = network.spec
+        self.spec, self.labels = network.spec, network.labels
         self._network = network
         self._precision = precision
         self._lock = threading.Lock()
@@ -59,6 +59,10 @@ class Compiled(Colorizer):
     def start(self, batch: int = 1) -> State:
         """See Colorizer."""
         return self._network.start(batch)
+
+    def shown(self, state: State) -> dict[str, float]:
+        """See Colorizer."""
+        return self._network.shown(state)
 
     def guide(self, state: State, light: Tensor, ab: Tensor, mask: Tensor) -> State:
         """See Colorizer."""
@@ -120,11 +124,21 @@ class _Flat(nn.Module):
 
 
 def compiled(network: Colorizer, size: tuple[int, ...], precision: str) -> Program:
-    """Compile a network for pictures of a size (height, width)."""
-    library = _library()
+    """Compile a network for pictures of a size (height, width).
+
+    Raises:
+        ModelError: OpenVINO does not know all that it does.
+    """
     with torch.inference_mode():
         _, state = network(torch.zeros(1, 1, *size), network.start())
-    names = tuple(state.tensors)
+    try:
+        return _program(network, size, precision, state)
+    except RuntimeError as error:
+        raise ModelError(f"OpenVINO cannot take the network {network.spec.name}: leave out --runtime") from error
+
+
+def _program(network: Colorizer, size: tuple[int, ...], precision: str, state: State) -> Program:
+    library, names = _library(), tuple(state.tensors)
     blank = tuple(np.zeros(tuple(tensor.shape), np.float32) for tensor in state.tensors.values())
     graph = _graph(network, names, [np.zeros((1, 1, *size), np.float32), np.zeros(3, np.float32), *blank])
     if precision == "int8":
