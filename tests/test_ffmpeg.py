@@ -14,7 +14,7 @@ from streams.formats import ColorTags
 from streams.sink import EncodeOptions, plan_output
 from streams.source import VideoSource
 from streams.writing.command import build
-from streams.writing.encoders import CODECS, codec_named
+from streams.writing.encoders import BY_CARD, CODECS, codec_named
 from streams.writing.ffmpeg import find_ffmpeg
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a shell script")
@@ -101,3 +101,21 @@ def test_codecs_are_known_by_the_names_people_use_and_no_others() -> None:
     assert codec_named("x265") is codec_named("HEVC") is codec_named("libx265") is CODECS["hevc"]
     with pytest.raises(UsageError, match="nocodec"):
         codec_named("nocodec")
+
+
+@pytest.mark.parametrize("name", BY_CARD)
+def test_the_encoder_of_a_card_is_taken_only_by_its_name(tmp_path: Path, name: str) -> None:
+    write_film(tmp_path / "a.mkv", [frame_of(luma) for luma in textures(2)])
+    with VideoSource(tmp_path / "a.mkv") as film:
+        info = replace(film.info, format=replace(film.info.format, width=640, height=480))
+        usual = plan_output(info, tmp_path / "b.mkv", EncodeOptions(codec=BY_CARD[name].name))
+        if name not in find_ffmpeg().encoders:
+            with pytest.raises(UsageError, match=name):
+                plan_output(info, tmp_path / "b.mkv", EncodeOptions(codec=name))
+            return
+        plan = plan_output(info, tmp_path / "b.mkv", EncodeOptions(codec=name, crf=23, preset="p4"))
+        words = build(plan, info, "mark", tmp_path / "b.mkv").words
+    assert usual.encoder == CODECS[BY_CARD[name].name].encoder
+    assert plan.encoder == name
+    assert [words[words.index(option) + 1] for option in ("-cq:0", "-rc:0", "-preset:0")] == ["23", "vbr", "p4"]
+    assert not any(word.startswith(("-crf", "-x26")) for word in words)

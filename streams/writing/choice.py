@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from streams.errors import OutputError, UsageError, printable
 from streams.formats import PictureFormat, pixel_layout
 from streams.writing.containers import Container
-from streams.writing.encoders import CODECS, Codec, codec_named
+from streams.writing.encoders import BY_CARD, CODECS, Codec, codec_named
 from streams.writing.ffmpeg import find_ffmpeg
 
 if TYPE_CHECKING:
@@ -117,18 +117,19 @@ def fits(info: FilmInfo, container: Container, options: EncodeOptions) -> list[F
 
 
 def _candidates(container: Container, options: EncodeOptions) -> list[Codec]:
-    names = container.codecs
+    rows = [CODECS[name] for name in container.codecs]
     if options.codec:
-        row = codec_named(options.codec)
-        _of_quality([row], options)
-        names = (row.name,) if row.name in names else ()
+        asked = codec_named(options.codec)
+        _of_quality([asked], options)
+        rows = [asked] if asked.name in container.codecs else []
     elif options.format == "nut":
         # NUT on a pipe goes to another program: plain pictures cost nothing and wait for nobody.
-        names = ("rawvideo",)
-    rows = [CODECS[name] for name in names]
+        rows = [CODECS["rawvideo"]]
     if container.muxer not in WRITTEN_BY_US:
-        known = find_ffmpeg(options.ffmpeg).encoders
-        rows = [row for row in rows if row.encoder in known]
+        ffmpeg = find_ffmpeg(options.ffmpeg)
+        if rows and all(row.encoder in BY_CARD and row.encoder not in ffmpeg.encoders for row in rows):
+            raise UsageError(f"{printable(ffmpeg.path)} has no encoder {rows[0].encoder}")
+        rows = [row for row in rows if row.encoder in ffmpeg.encoders]
     return _of_quality(rows, options)
 
 

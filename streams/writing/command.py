@@ -237,10 +237,11 @@ def _quality(plan: OutputPlan, info: FilmInfo) -> dict[str, str]:
     rows = [codec.fixed, (codec.exact or ()) if options.lossless else codec.lossy]
     if info.interlaced:
         rows.append((codec.exact_fields if options.lossless else codec.fields) or ())
-    params = [(f"{codec.encoder[3:]}-params", text) for text in _params(plan, info)]
+    library = codec.encoder.removeprefix("lib")
+    params = [(f"{library}-params", text) for text in _params(plan, info)] if library != codec.encoder else []
     chosen = _joined([*rows, params])
     if codec.crf and not (options.lossless and codec.exact):
-        chosen["crf"] = str(codec.crf[1] if options.crf is None else options.crf)
+        chosen[codec.crf_option] = str(codec.crf[1] if options.crf is None else options.crf)
     if codec.preset:
         chosen[codec.preset_option] = options.preset or codec.preset
     return chosen

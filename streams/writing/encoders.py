@@ -19,8 +19,8 @@ class Codec:
 
     `pixels`: the planar forms it takes. `even`: where chroma is halved, that side of the picture must be even.
     `smallest`: of a side, in samples. `fixed`, `lossy`, `exact`: FFmpeg's options always, usually, and to keep luma
-    bit for bit (None: it cannot). `crf`: lowest, default, highest. `presets`: fastest first. `states_range`,
-    `states_color`: the stream itself says whether its range is full, and which matrix, primaries and transfer it
+    bit for bit (None: it cannot). `crf`: lowest, default, highest; `crf_option`: what
+    FFmpeg calls it. `presets`: fastest first. `states_range`, `states_color`: the stream itself says whether its range is full, and which matrix, primaries and transfer it
     has, so that any container will do. `fields`, `exact_fields`: options for interlaced pictures, usually and to keep
     luma bit for bit (None: such streams cannot say that they are interlaced). `rates`: pictures a second that it
     knows (None is any). `one_rate`: its clock counts pictures.
@@ -33,6 +33,7 @@ class Codec:
     lossy: Options = ()
     exact: Options | None = None
     crf: tuple[int, int, int] | None = None
+    crf_option: str = "crf"
     presets: tuple[str, ...] = ()
     preset: str | None = None
     preset_option: str = "preset"
@@ -177,6 +178,27 @@ _ROWS = (
 )
 CODECS: dict[str, Codec] = {row.name: row for row in _ROWS}
 
+
+def _by_nvidia(name: str) -> Codec:
+    return Codec(
+        name,
+        f"{name}_nvenc",
+        _planar("420 444", "8"),
+        lossy=(("rc", "vbr"),),
+        crf=(1, 19, 51),
+        crf_option="cq",
+        presets=tuple(f"p{speed}" for speed in range(1, 8)),
+        preset="p5",
+        even=True,
+        smallest=160,
+        states_range=True,
+        states_color=True,
+    )
+
+
+# Encoders of graphics cards are taken only where they are asked for by name: that ffmpeg has one tells of no card.
+BY_CARD: dict[str, Codec] = {row.encoder: row for row in (_by_nvidia("h264"), _by_nvidia("hevc"))}
+
 # Names people use for the same thing.
 _ALIASES = {
     "avc": "h264",
@@ -190,7 +212,7 @@ _ALIASES = {
 
 def codec_named(name: str) -> Codec:
     """Return the row of a codec by its name or an encoder's; raises UsageError for a name that is in no row."""
-    row = CODECS.get(_ALIASES.get(name.lower(), name.lower()))
+    row = BY_CARD.get(name.lower()) or CODECS.get(_ALIASES.get(name.lower(), name.lower()))
     if row is None:
-        raise UsageError(f"unknown codec {printable(name)}: known are {', '.join(CODECS)}")
+        raise UsageError(f"unknown codec {printable(name)}: known are {', '.join((*CODECS, *BY_CARD))}")
     return row
