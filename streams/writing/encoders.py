@@ -19,11 +19,11 @@ class Codec:
 
     `pixels`: the planar forms it takes. `even`: where chroma is halved, that side of the picture must be even.
     `smallest`: of a side, in samples. `fixed`, `lossy`, `exact`: FFmpeg's options always, usually, and to keep luma
-    bit for bit (None: it cannot). `crf`: lowest, default, highest; `crf_option`: what
-    FFmpeg calls it. `presets`: fastest first. `states_range`, `states_color`: the stream itself says whether its range is full, and which matrix, primaries and transfer it
-    has, so that any container will do. `fields`, `exact_fields`: options for interlaced pictures, usually and to keep
-    luma bit for bit (None: such streams cannot say that they are interlaced). `rates`: pictures a second that it
-    knows (None is any). `one_rate`: its clock counts pictures.
+    bit for bit (None: it cannot). `crf`: lowest, default, highest; `crf_option`: what FFmpeg calls it. `presets`:
+    fastest first. `states_range`, `states_color`: the stream itself says whether its range is full, and which matrix,
+    primaries and transfer it has, so that any container will do. `fields`, `exact_fields`: options for interlaced
+    pictures, usually and to keep luma bit for bit (None: such streams cannot say that they are interlaced). `rates`:
+    pictures a second that it knows (None is any). `one_rate`: its clock counts pictures.
     """
 
     name: str
