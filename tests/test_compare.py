@@ -131,7 +131,18 @@ def test_one_command_makes_the_page(make_film: MakeFilm, tmp_path: Path) -> None
     make_film("b.mkv", frames=1).rename(data / "archival" / "b.mkv")
     archive(data / "aerial" / "train.tar", tiles(8))
     archive(data / "aerial" / "val.tar", tiles(2))
-    words = [ROOT / "scripts" / "compare", data, "--out", tmp_path / "page.md", "--epochs", "1", "--note", "Noted."]
+    words = [
+        ROOT / "scripts" / "compare",
+        data,
+        "--out",
+        tmp_path / "page.md",
+        "--epochs",
+        "1",
+        "--note",
+        "Noted.",
+        "--models",
+        "reel",
+    ]
     done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "page.md").read_text()

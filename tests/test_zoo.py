@@ -119,8 +119,11 @@ def test_a_weights_file_is_enough_to_have_the_network_again(name: str, tmp_path:
     assert loaded.name == "mine"
 
 
-def test_a_network_that_is_not_packaged_is_told_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    missing = next(row.name for row in zoo.table() if row.path is None)
+def test_a_network_that_is_not_packaged_is_told_in_one_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = "untrained"
+    monkeypatch.setattr(zoo, "_ROWS", (*zoo.table(), zoo.Row(missing, "vidcolor.models.cnn9:Cnn9")))
     assert main(["restore", "old.mp4", "--model", missing]) == 5
     assert "train it (vidcolor train --network" in capsys.readouterr().err
     assert missing not in zoo.names()
@@ -233,6 +236,14 @@ def test_style_can_be_guided_by_a_reference() -> None:
     guided, _ = network(light, network.guide(network.start(), light, blue, torch.ones(1, 1, 16, 16)))
     plain, _ = network(light, network.start())
     assert float(guided[:, 1].mean()) < float(plain[:, 1].mean()) - 1
+
+
+def test_style_works_where_everything_before_it_was_inference() -> None:
+    color._matrices.cache_clear()
+    with torch.inference_mode():
+        color.rgb_from_lab(torch.zeros(1, 3, 2, 2))
+    _, ab = painted_style({})
+    assert float(ab.abs().max()) > 1
 
 
 def test_frozen_layers_of_style_do_not_learn(material: Material, tmp_path: Path) -> None:

@@ -40,9 +40,10 @@ _KAPPA = 24389 / 27
 @cache
 def _matrices(dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
     """White-normalised XYZ from linear RGB, and its inverse."""
-    forward = torch.tensor(_XYZ_FROM_RGB, dtype=torch.float64)
-    forward = forward / forward.sum(1, keepdim=True)
-    return forward.to(device, dtype), torch.linalg.inv(forward).to(device, dtype)
+    with torch.inference_mode(False):  # who asks first may be in it, and who asks later may want gradients
+        forward = torch.tensor(_XYZ_FROM_RGB, dtype=torch.float64)
+        forward = forward / forward.sum(1, keepdim=True)
+        return forward.to(device, dtype), torch.linalg.inv(forward).to(device, dtype)
 
 
 def _mix(matrix: Tensor, planes: Tensor) -> Tensor:

@@ -78,7 +78,8 @@ def _decode_chroma(chroma: Tensor, light: Tensor) -> Tensor:
 @cache
 def _oklab(device: torch.device) -> tuple[Tensor, Tensor]:
     """Cone responses from linear RGB, and Oklab from their cube roots."""
-    return torch.tensor(_CONES, device=device), torch.tensor(_LIGHT + _OPPONENTS, device=device)
+    with torch.inference_mode(False):  # as in vidcolor.color: kept for those who want gradients too
+        return torch.tensor(_CONES, device=device), torch.tensor(_LIGHT + _OPPONENTS, device=device)
 
 
 def _mix(matrix: Tensor, planes: Tensor) -> Tensor:

@@ -104,7 +104,7 @@ def run(args: argparse.Namespace) -> Path:
     folder = args.out.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     page = Page(folder)
-    entrants = list(_entrants(args, [row.name for row in zoo.table()]))
+    entrants = list(_entrants(args, args.models or [row.name for row in zoo.table()]))
     if not entrants:
         raise InputError(f"no networks: none are packaged, and {printable(args.trained)} holds none")
     for section in (_networks, _pictures, _clips, _archives, _spaces, _cover):
