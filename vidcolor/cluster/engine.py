@@ -70,7 +70,10 @@ class Engine:
 
     def _start(self, processors: int) -> None:
         self._room = _Room()
-        self._init(num_cpus=processors, include_dashboard=False, _temp_dir=str(self._room.path))
+        try:
+            self._init(num_cpus=processors, include_dashboard=False, _temp_dir=str(self._room.path))
+        except Exception as error:
+            raise FilmError(f"Ray does not start on this machine: {_first(error)}") from error
 
     def _join(self, address: str) -> None:
         place = _knocked(address)
