@@ -166,10 +166,10 @@ def played(monkeypatch: pytest.MonkeyPatch, short: None, tiny: str) -> Played:
     return engine
 
 
-def spread(film: Path, target: Path, notes: Notes | None = None, options: Options = HERE) -> Result:
+def spread(film: Path, target: Path, notes: Notes | None = None, is_shared: bool = True) -> Result:
     """Restore one film on the cluster."""
     entry = Entry(film, film.parent, film.stem, target)
-    (result,) = ClusterRun([entry], Plan(options), notes or Notes(), Brake()).perform()
+    (result,) = ClusterRun([entry], Plan(HERE, is_shared=is_shared), notes or Notes(), Brake()).perform()
     return result
 
 
@@ -201,23 +201,12 @@ def test_machines_that_see_neither_film_nor_folder_get_pieces_and_send_bytes(
     monkeypatch.setattr(copies, "PIECE", 3000)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "elsewhere"))
     (tmp_path / "elsewhere").mkdir()
-    is_it = copies._is_it
-    monkeypatch.setattr(copies, "_is_it", lambda path, film: path != film.entry.source and is_it(path, film))
-    with monkeypatch.context() as patch:
-        patch.setattr(tasks, "room_of", elsewhere(tasks.room_of))
-        result = spread(film, tmp_path / "many.y4m")
+    result = spread(film, tmp_path / "many.y4m", is_shared=False)
     assert result.state == "done", result.error
     restore(film, tmp_path / "one.y4m", HERE)
     assert content(tmp_path / "many.y4m") == content(tmp_path / "one.y4m")
     assert len(pieces) == -(-film.stat().st_size // 3000), "the film travels once, however many tasks need it"
     assert not list((tmp_path / "elsewhere").rglob("*.mkv")), "no copy stays"
-
-
-def elsewhere(room_of: Callable[..., Any]) -> Callable[..., Any]:
-    """As on a machine without the folder, but for the join: that comes back to where it is."""
-    return lambda folder, identity: room_of(
-        folder if sys._getframe(1).f_code.co_name == "join" else folder / "away", identity
-    )
 
 
 def test_a_film_that_cannot_be_sought_in_is_made_in_one_go(make_film: MakeFilm, tmp_path: Path, played: Played) -> None:
@@ -388,7 +377,7 @@ def workers_of(room: str) -> list[int]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes as Linux lists them")
-def test_a_worker_that_is_killed_changes_nothing(
+def test_a_worker_that_is_killed_changes_nothing_though_no_path_is_shared(
     make_film: MakeFilm, tmp_path: Path, short: None, capfd: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("ray", reason="the extra is not installed")
@@ -396,7 +385,7 @@ def test_a_worker_that_is_killed_changes_nothing(
     torch.manual_seed(11)
     weights.write(Network().state_dict(), network, "reel")
     options = replace(HERE, model=str(network), side=32)
-    film = make_film("old.mkv", frames=48, cuts=(*CUTS, 31), sound=True)
+    film = make_film("old.mkv", frames=30, cuts=CUTS, sound=True)
     (tmp_path / "broken.mkv").write_bytes(b"\x1aE\xdf\xa3 no film")
     killed: list[int] = []
 
@@ -408,7 +397,7 @@ def test_a_worker_that_is_killed_changes_nothing(
                 os.kill(pid, signal.SIGKILL)
 
     entries = [Entry(tmp_path / name, tmp_path / "out", name[:-4]) for name in ("old.mkv", "broken.mkv")]
-    run = ClusterRun(entries, Plan(options, jobs=2), Notes(kill), Brake())
+    run = ClusterRun(entries, Plan(options, jobs=2, is_shared=False), Notes(kill), Brake())
     results = run.perform()
     assert [result.state for result in results] == ["done", "failed"], [result.error for result in results]
     assert killed

@@ -30,7 +30,7 @@ def located(film: Film, fetch: Fetch | None) -> Path:
     Raises InputError where it is neither here nor can be fetched, FilmError where there is no room for a copy.
     """
     source = film.entry.source
-    if _is_it(source, film):
+    if (film.is_shared or fetch is None) and _is_it(source, film):
         return source
     if fetch is None:
         raise InputError(f"{printable(source)} has changed, or is gone, since the run began")

@@ -25,6 +25,7 @@ GPU_SHARE = 0.25  # of a GPU for each task: its decoder and its encoder work on 
 PORT = 6379
 _KNOCK_SECONDS = 5.0
 _JOIN_SECONDS = 60.0
+_FIRST_SECONDS = 600.0  # a cluster that grows on demand starts a machine in less
 _OWN = "vidcolor-ray-"
 # Where sockets lie, paths may have 107 bytes, on macOS 103; Ray itself needs some 70 of them.
 _LONGEST_ROOM = 28
@@ -114,7 +115,12 @@ class Engine:
         asked = "cuda" if self._is_on_gpu else device
         ticket = Ticket("settle", None)
         ticket.ref = self._remote(tasks.settle, **self._working).remote(asked, precision)
-        return Place(*_fields(self.value(ticket)))
+        waiting = self._ray.wait([ticket.ref], timeout=_FIRST_SECONDS)[1]
+        if waiting:
+            raise UsageError(f"no machine of the cluster has taken a task in {_FIRST_SECONDS / 60:.0f} minutes")
+        found = self.value(ticket)
+        assert isinstance(found, Place)
+        return found
 
     _is_on_gpu = False
 
@@ -265,10 +271,6 @@ def _fetch(lender: Any) -> copies.Fetch:  # noqa: ANN401 - Ray's own
 
 def _affinity(ray: Any, node: str, *, is_soft: bool = False) -> object:  # noqa: ANN401 - Ray's own
     return ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node_id=node, soft=is_soft)
-
-
-def _fields(place: Place) -> tuple[str, str]:
-    return place.device, place.precision
 
 
 def _imported() -> Any:  # noqa: ANN401 - a module

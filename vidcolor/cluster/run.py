@@ -45,12 +45,14 @@ class Plan:
         address: of the cluster, HOST:PORT; None starts one on this machine.
         jobs: tasks at a time; None = as many as there are processors.
         keep: leave outputs that are there already.
+        is_shared: tasks may use the films' paths where they lead to them; else films and segments travel through Ray.
     """
 
     options: Options
     address: str | None = None
     jobs: int | None = None
     keep: bool = False
+    is_shared: bool = True
 
 
 @dataclass(slots=True)
@@ -188,7 +190,8 @@ class ClusterRun:
             raise InputError(f"{printable(entry.source)} is no file")
         self._start()
         pace = (resume.SHORTEST, resume.LONGEST)
-        return Film(entry, self._plan.options, self._place, size, mark, pace, self._plan.keep)
+        plan = self._plan
+        return Film(entry, plan.options, self._place, size, mark, pace, plan.keep, plan.is_shared)
 
     def _start(self) -> None:
         """Join the cluster, at the first film that is due: where all is done already none is needed."""

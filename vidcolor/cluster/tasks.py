@@ -236,10 +236,10 @@ class Room:
 
 
 @contextmanager
-def room_of(folder: Path, identity: str) -> Iterator[Room]:
+def room_of(folder: Path, identity: str, is_shared: bool = True) -> Iterator[Room]:
     """The folder itself where this machine sees it: it says of itself whose it is. Else one that goes away."""
     try:
-        is_it = (folder / "work.json").read_text() == identity
+        is_it = is_shared and (folder / "work.json").read_text() == identity
     except OSError:
         is_it = False
     if is_it:
@@ -297,7 +297,7 @@ def colour(errand: Errand, section: Section, state: bytes, means: Means) -> Iter
         since = Checkpoint(State(), section.cuts)
     weights, fetch = means
     model = network(film, weights)
-    with _opened(film, fetch) as source, room_of(errand.folder, errand.identity) as room:
+    with _opened(film, fetch) as source, room_of(errand.folder, errand.identity, film.is_shared) as room:
         passed = _passed_over(source, section.seam)
         yield from _Maker(errand, section, source, room, passed).made(model, since)
 

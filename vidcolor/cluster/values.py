@@ -45,6 +45,7 @@ class Film:
         print: fingerprint of the file: a task that finds another one under its name does not take it for this film.
         pace: fewest and most pictures of a segment.
         keep: an output that is there already is left.
+        is_shared: tasks may find its paths, and use them; else everything travels.
     """
 
     entry: Entry
@@ -54,6 +55,7 @@ class Film:
     print: str
     pace: tuple[int, int]
     keep: bool = False
+    is_shared: bool = True
 
 
 @dataclass(frozen=True, slots=True)
