@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from streams.errors import OutputError, printable
+from streams.errors import EncoderError, OutputError, printable
 from streams.source import Seam
 from streams.writing.lock import Lock
 from streams.writing.target import followed, hidden_stem, sync, sync_folder, writing
@@ -121,10 +121,11 @@ class Folder:
         """The state that the last segment ends in."""
         return self._named(len(self.records) - 1, ".state").read_bytes() if self.records else b""
 
-    def keep(self, record: Record, state: bytes) -> None:
+    def keep(self, record: Record, state: bytes, sha256: str | None = None) -> None:
         """Keep the next segment, which lies in its `room`, with the state it ends in; only then it counts.
 
-        Raises OutputError where that fails; then it does not count.
+        `sha256`: of the segment as it was made, if that was elsewhere. Raises OutputError where it cannot be written,
+        EncoderError where something else has arrived; then it does not count.
         """
         at = len(self.records)
         with writing(self._target):
@@ -133,6 +134,8 @@ class Folder:
             part.replace(self._named(at, ".nut"))
             self._put(f"{at:06d}.state", state)
             digests = (_sha256(self._named(at, ".nut")), hashlib.sha256(state).hexdigest())
+            if sha256 not in (None, digests[0]):
+                raise EncoderError("a segment did not arrive as it was made")
             whole = Record(record.pts, record.delay, record.seam, digests, record.said)
             self._put(f"{at:06d}.json", whole.to_json().encode())
             self.records.append(whole)

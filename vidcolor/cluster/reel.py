@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, wait
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from streams.errors import EncoderError, FilmError, InputError, OutputError, printable
+from streams.errors import FilmError, InputError, OutputError, printable
 from streams.segments import Folder
 from streams.writing.target import sweep, writing
 from vidcolor.cluster.tasks import Changed, Errand, Start
@@ -17,10 +18,19 @@ if TYPE_CHECKING:
     from vidcolor.cluster.engine import Engine, Ticket
 
 Event = dict[str, Any]
-_CHANGED = "the film does not give the same pictures again"
 AHEAD = 256  # segments that may be finished before their turn: a run that dies makes them again
 # Where a task had to decode this many pictures to get to its own, the next go on where it stops instead.
 _MOST_PASSED = 1000
+_CHANGED = "the film does not give the same pictures again"
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What the films of a run share: the cluster, their network in its memory, and threads that wait for the disk."""
+
+    engine: Engine
+    weights: Any
+    disk: Executor
 
 
 class Reel:
@@ -31,14 +41,17 @@ class Reel:
     a run on one machine too can go on behind the last one that was kept.
     """
 
-    def __init__(self, film: Film, engine: Engine, weights: Any, tell: Callable[[Event], None]) -> None:  # noqa: ANN401
-        """`weights` lie in the cluster's memory; `tell` hears events as of a film alone."""
+    def __init__(self, film: Film, means: Means, tell: Callable[[Event], None]) -> None:
+        """`tell` hears events as of a film alone."""
         self.film = film
         self.result: Written | None = None
         self.tickets: dict[Ticket, None] = {}  # in the order in which they were begun
         self.kept_output: Head | None = None
-        self._engine = engine
-        self._weights = weights
+        self._engine = means.engine
+        self._weights = means.weights
+        self._disk = means.disk
+        self._keeping: Future[None] | None = None  # of the segment whose turn it is
+        self._writing: dict[int, Future[None]] = {}
         self._tell = tell
         self._head: Head | None = None
         self._folder: Folder | None = None
@@ -195,7 +208,7 @@ class Reel:
         self._open, self._end = number, None
         self._cancel(lambda ticket: ticket.kind == "scout" or ticket.number >= number)
         known: dict[int, Any]
-        for known in (self._sections, self._made, self._begun, self._states):
+        for known in (self._sections, self._made, self._begun, self._states, self._writing):
             for late in [one for one in known if one >= number]:
                 del known[late]
         self._waiting = {one for one in self._waiting if one < number}
@@ -225,21 +238,46 @@ class Reel:
         self._warn(made.said)
         if made.data is not None:
             self._is_shared = False
-            with writing(self._head.target):
-                (self._folder.path / made.file).write_bytes(made.data)
+            self._writing[made.number] = self._disk.submit(self._written, made.file, made.data)
         self._made[made.number] = replace(made, data=None)
 
+    def _written(self, name: str, data: bytes) -> None:
+        assert self._folder is not None and self._head is not None
+        with writing(self._head.target):
+            (self._folder.path / name).write_bytes(data)
+
     def _keep_all(self) -> None:
-        """Keep what is there, in order; after the last segment, join."""
+        """Have the next segment kept, if it is there: one after the other, on a thread that may wait for the disk."""
         assert self._folder is not None
-        while (number := len(self._folder.records)) in self._made:
-            is_last = self._is_last(number)
-            if is_last is None:
-                return
-            self._keep(self._made.pop(number), is_last)
-            if is_last:
-                self._join()
-                return
+        number = len(self._folder.records)
+        if self._keeping is not None or number not in self._made:
+            return
+        is_last = self._is_last(number)
+        if is_last is not None:
+            self._keeping = self._disk.submit(self._keep, self._made[number], is_last)
+
+    @property
+    def is_keeping(self) -> bool:
+        """Whether a segment is on its way to the disk."""
+        return self._keeping is not None
+
+    def settle(self) -> None:
+        """Go on where a segment has reached the disk; raises FilmError where it could not."""
+        keeping = self._keeping
+        if keeping is None or not keeping.done():
+            return
+        self._keeping = None
+        keeping.result()
+        assert self._folder is not None and self._head is not None
+        made = self._made.pop(len(self._folder.records) - 1)
+        self._states.pop(made.number - 1, None)
+        self._tell({"event": "progress", "frame": self._folder.frames, "total": self._head.total})
+        if self._folder.is_complete:
+            self._join()
+            return
+        if made.is_fp32 and self.film.place.precision != "fp32" and self._open is None:
+            self._turn_open(made.number + 1)
+        self._keep_all()
 
     def _is_last(self, number: int) -> bool | None:
         """Whether a segment is the film's last; None while nobody knows."""
@@ -249,17 +287,13 @@ class Reel:
 
     def _keep(self, made: Made, is_last: bool) -> None:
         assert self._folder is not None and self._head is not None
+        if made.number in self._writing:
+            self._writing.pop(made.number).result()
         state = b"" if is_last else self._engine.state(self._states[made.number])
         said = self._end.said if is_last and self._end else None
         with writing(self._head.target):
             (self._folder.path / made.file).replace(self._folder.room(made.number))
-        self._folder.keep(replace(made.record, said=said), state)
-        if self._folder.records[-1].digests[0] != made.sha256:
-            raise EncoderError("a segment did not arrive as it was made")
-        self._states.pop(made.number - 1, None)
-        self._tell({"event": "progress", "frame": self._folder.frames, "total": self._head.total})
-        if made.is_fp32 and self.film.place.precision != "fp32" and self._open is None and not is_last:
-            self._turn_open(made.number + 1)
+        self._folder.keep(replace(made.record, said=said), state, made.sha256)
 
     def _join(self) -> None:
         assert self._folder is not None and self._end is not None
@@ -320,6 +354,8 @@ class Reel:
 
     def close(self) -> None:
         """Let go of its folder, and clear away what a task that was ended left, once no task of it lives."""
+        if self._keeping is not None:
+            wait([self._keeping])
         if self._folder is not None:
             self._folder.close()
         if self._head is not None and self.result is None:

@@ -23,12 +23,14 @@ from vidcolor.archive.result import Result
 from vidcolor.archive.run import make_folder
 from vidcolor.brake import Brake
 from vidcolor.cluster.engine import Engine, Ticket
-from vidcolor.cluster.reel import Reel
+from vidcolor.cluster.reel import Means, Reel
 from vidcolor.cluster.values import Film, Place, Weights
 from vidcolor.job import fingerprint_of
 from vidcolor.options import Options
 
 _TICK = 0.2  # seconds between two looks at the brake
+_SHORT_TICK = 0.02  # while segments are on their way to the disk
+_DISK = 16  # threads that bring them there: a disk that makes sure takes its time, but many at once
 _BEAT = 0.5  # seconds after which a film's progress is told again
 _LOOKS = 4  # threads that look for what is done already
 _CENSUS = 10.0  # seconds between two looks at what the cluster has
@@ -82,6 +84,7 @@ class ClusterRun:
         self._engine: Engine | None = None
         self._slots, self._until = 0, 0.0
         self._is_over = threading.Event()
+        self._disk = ThreadPoolExecutor(_DISK)
         self.most_flying = 0
 
     def perform(self) -> list[Result]:
@@ -109,15 +112,28 @@ class ClusterRun:
 
     def _work(self, due: Iterator[int]) -> None:
         while self._brake.code is None:
+            is_keeping = self._settle()
             self._fill(due)
             flying = self._flying()
             self.most_flying = max(self.most_flying, len(flying))
-            if not flying:
-                for story in list(self._stories.values()):
-                    self._fail(story, FilmError("none of its tasks can begin: this is a fault of vidcolor itself"))
+            if flying:
+                self._listen(flying, _SHORT_TICK if is_keeping else _TICK)
+            elif is_keeping:
+                time.sleep(_SHORT_TICK)
+            else:
+                self._give_up()
                 return
-            self._listen(flying)
             self._beat()
+
+    def _settle(self) -> bool:
+        """Go on with films whose segments have reached the disk; whether some are still on their way."""
+        for story in list(self._stories.values()):
+            self._tried(story, Reel.settle)
+        return any(reel.is_keeping for reel in self._stories)
+
+    def _give_up(self) -> None:
+        for story in list(self._stories.values()):
+            self._fail(story, FilmError("none of its tasks can begin: this is a fault of vidcolor itself"))
 
     def _flying(self) -> list[Ticket]:
         return [ticket for reel in self._stories for ticket in reel.tickets]
@@ -143,9 +159,9 @@ class ClusterRun:
     def _began_another(self) -> bool:
         return any(self._tried(story, Reel.next) is not None for story in list(self._stories.values()))
 
-    def _listen(self, flying: Sequence[Ticket]) -> None:
+    def _listen(self, flying: Sequence[Ticket], seconds: float) -> None:
         assert self._engine is not None
-        for ticket in self._engine.ready(flying, _TICK):
+        for ticket in self._engine.ready(flying, seconds):
             story = self._stories.get(ticket.owner)
             if story is not None and self._brake.code is None:
                 self._tried(story, partial(Reel.heard, ticket=ticket))
@@ -174,8 +190,8 @@ class ClusterRun:
             self._ended(number, Result(self._shown[number], "failed", code, error=str(error)))
             return
         assert self._engine is not None
-        story = _Story(Reel(film, self._engine, self._weights, lambda event: self._heard(story, event)), number, 0.0)
-        story.begun = time.monotonic()
+        means = Means(self._engine, self._weights, self._disk)
+        story = _Story(Reel(film, means, lambda event: self._heard(story, event)), number, time.monotonic())
         self._stories[story.reel] = story
         self._ear.begun(self._shown[number])
         self._tried(story, Reel.begin)
@@ -260,6 +276,7 @@ class ClusterRun:
             self._engine.end()
         for story in list(self._stories.values()):
             self._close(story, Result(self._shown[story.number], "stopped", self._brake.code or 5))
+        self._disk.shutdown(wait=False, cancel_futures=True)
         self._is_over.set()
 
 
