@@ -130,10 +130,41 @@ class Colorizer(nn.Module, ABC):
         del state
         return {}
 
+    def perceive(
+        self, light: Tensor, state: State, condition: Tensor | None = None
+    ) -> tuple[Tensor, State, Tensor | None]:
+        """As ``forward``, and what it sees in each frame by itself: features (T*B, C, H/8, W/8), alike for like things.
+
+        None from a network that has no such features: then nothing is found again by them.
+        """
+        return (*self(light, state, condition), None)
+
     def guide(self, state: State, light: Tensor, ab: Tensor, mask: Tensor) -> State:
-        """Take in a coloured key frame where the mask is 1; a network that cannot be guided forgets it."""
-        del light, ab, mask
-        return state
+        """Take a coloured key into the memory: from its frame on it is carried along motion, and found again anywhere.
+
+        It may be given before its frame comes, at the latest with it. A network that does not ask `is_led` when it
+        colours forgets it.
+
+        Args:
+            state: of this shot.
+            light: (1, 1, H, W) of the key's frame, the very one that `forward` is given.
+            ab: (1, 2, h, w) its colours, of any size; luma follows the film's.
+            mask: (1, 1, h, w) 1 where it is coloured, 0 where it says nothing.
+        """
+        from vidcolor.guide.lead import guided
+
+        return guided(self, state, light, (ab, mask))
+
+    @staticmethod
+    def is_led(state: State) -> bool:
+        """Whether a state remembers keys."""
+        return any(name.startswith("guide.") for name in state.tensors)
+
+    def led(self, light: Tensor, state: State, condition: Tensor | None) -> tuple[Tensor, State]:
+        """Colour frames whose state remembers keys: as ``forward``, but ab comes at the size of the light."""
+        from vidcolor.guide.lead import led
+
+        return led(self, light, state, condition)
 
     def start_from_imagenet(self, weights: Mapping[str, Tensor]) -> None:
         """Take what it can from a ResNet-18 to layer3 with folded batch norm; nothing, where it has no place for it.

@@ -20,6 +20,7 @@ from vidcolor.watch import Watcher
 
 if TYPE_CHECKING:
     from vidcolor.checkpoint import Checkpoint
+    from vidcolor.guide.plan import Guidance
     from vidcolor.painter import Painter, Picture
     from vidcolor.zoo import LoadedModel
 
@@ -59,9 +60,9 @@ class FilmJob(Job):
         """Colour all pictures and write them."""
         mark = str(mark_of(model, self.options, self._source.info.path))
         catalogue = Catalogue.of(self.options.labels, self.options.overwrite, model)
+        studio = Studio(model, self.options, warnings).guided_for(self._source, brake)
         with VideoSink(self._plan, self._source.info, mark) as sink, brake.guarding(sink.abort):
             watcher.started(self.total, self._guess())
-            studio = Studio(model, self.options, warnings)
             with closing(studio.colour(self._source, self._plan.coded)) as coloured:
                 for count, picture in enumerate(coloured, 1):
                     brake.check()
@@ -102,6 +103,19 @@ class Studio:
         self.model = model
         self.warnings = warnings
         self._options = options
+        self._guidance: Guidance | None = None
+
+    def guided_for(self, film: VideoSource, brake: Brake) -> Studio:
+        """Look for the keys of a film before work begins, if there are any; returns itself.
+
+        Raises:
+            InputError: a key cannot be read, or names no frame of the film.
+        """
+        if self._options.is_guided:
+            from vidcolor.guide.crew import guidance_of
+
+            self._guidance = guidance_of(film, self._options, self._seen_size(film.info.format), self._left_out, brake)
+        return self
 
     def colour(
         self, film: Footage, coded: PictureFormat, pace: Pace | None = None, since: Checkpoint | None = None
@@ -134,19 +148,28 @@ class Studio:
         return Checkpoint(painter.state, gatherer.memory, painter.is_fp32)
 
     def _gatherer(self, form: PictureFormat, pace: Pace | None, since: Checkpoint | None) -> Gatherer:
+        limit = self._options.batch or self.model.place.batch
+        return Gatherer(self._seen_size(form), limit, pace, since.cuts if since else None)
+
+    def _seen_size(self, form: PictureFormat) -> tuple[int, int]:
         from vidcolor.planes import network_size
 
-        spec, options = self.model.colorizer.spec, self._options
-        size = network_size((form.height, form.width), options.side or spec.side, spec.stride)
-        limit = options.batch or self.model.place.batch
-        return Gatherer(size, limit, pace, since.cuts if since else None)
+        spec = self.model.colorizer.spec
+        return network_size((form.height, form.width), self._options.side or spec.side, spec.stride)
 
     def _painter(self, form: PictureFormat, coded: PictureFormat, since: Checkpoint | None) -> Painter:
         from vidcolor.painter import Painter
         from vidcolor.planes import ChromaMaker
 
+        if self._guidance is not None:
+            from vidcolor.guide.crew import painter_of
+
+            return painter_of(self.model, (form, coded), self._options, self._warned, since, self._guidance)
         maker = ChromaMaker(form, coded, self._options.saturation)
         return Painter(self.model, maker, self._warned, self._options.told, since)
+
+    def _left_out(self, text: str) -> None:
+        self.warnings.tell([text], InputError)
 
     def _warned(self, text: str) -> None:
         self.warnings.tell([text], ModelError)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from streams.errors import OutputError
 from streams.formats import PictureFormat
+from vidcolor.brake import Brake
 from vidcolor.films import Studio
 from vidcolor.job import Warnings, check_told, load_model
 from vidcolor.options import Options
@@ -77,7 +78,8 @@ def colorize(
         coded = in_memory(film.info.format)
         model = load_model(options)
         check_told(model, options)
-        with closing(Studio(model, options, warnings).colour(film, coded)) as pictures:
+        studio = Studio(model, options, warnings).guided_for(film, Brake())
+        with closing(studio.colour(film, coded)) as pictures:
             for picture in pictures:
                 frame = picture.frame
                 yield ColorFrame(frame.index, frame.time, frame.luma, picture.cb, picture.cr, coded)

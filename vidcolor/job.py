@@ -151,6 +151,7 @@ def mark_of(model: LoadedModel, options: Options, source: Path | None) -> Mark:
         ("precision", model.place.precision),
         *([("runtime", options.runtime)] if options.other_runtime else []),
         *([("stock", options.known_stock)] if options.known_stock else []),
+        *([("guides", options.guides_digest)] if options.is_guided else []),
         *([("input", film)] if film else []),
         ("options", options.digest),
     )

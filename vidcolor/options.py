@@ -39,6 +39,8 @@ class Options:
         saturation: multiplies the chroma; 0 = neutral.
         stock: what the film could see: "blue", "ortho" or "pan"; "auto" = as the year suggests, else untold.
         year: that the film was shot in.
+        keys: folder of coloured pictures of some of its frames, named by their numbers.
+        reference: coloured pictures that are like some of it, of the same place or person.
         start: seconds; pictures before it are left out.
         stop: seconds; pictures from it on are left out.
         strict: end the run where there would be a warning.
@@ -63,6 +65,8 @@ class Options:
     saturation: float = 1.0
     stock: str = "auto"
     year: int | None = None
+    keys: str | None = None
+    reference: tuple[str, ...] = ()
     start: Fraction | None = None
     stop: Fraction | None = None
     strict: bool = False
@@ -118,6 +122,7 @@ class Options:
         """
         values = ((name, getattr(self, name)) for name in _SHAPING)
         chosen = [f"{name}={value}" for name, value in values if value is not None and value is not False]
+        chosen += [f"guides={guides}"] if (guides := self.guides_digest) else []
         return blake2b(" ".join(chosen).encode(), digest_size=8).hexdigest()
 
     def _check_runtime(self) -> None:
@@ -126,6 +131,20 @@ class Options:
         _demand(is_openvino or self.precision != "int8", "--precision int8 needs --runtime openvino")
         _demand(not is_openvino or self.precision != "fp16", "--runtime openvino: --precision fp32, bf16 or int8")
         _demand(not is_openvino or self.device in ("auto", "cpu"), "--runtime openvino: --device cpu")
+
+    @property
+    def is_guided(self) -> bool:
+        """Whether there are coloured pictures to go by."""
+        return bool(self.keys or self.reference)
+
+    @property
+    def guides_digest(self) -> str:
+        """A fingerprint of all coloured pictures by their content; empty where there are none."""
+        if not self.is_guided:
+            return ""
+        from vidcolor.guide.files import digest_of
+
+        return digest_of(self.keys, self.reference)
 
     def _check_stock(self) -> None:
         _demand(self.stock in ("auto", *STOCKS), f"--stock {printable(self.stock)}: auto, {', '.join(STOCKS)}")

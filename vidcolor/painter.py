@@ -68,10 +68,11 @@ class Painter:
         Raises:
             ModelError: a colour that is not finite, or no memory for even a single frame.
         """
-        for batch in batches:
+        for batch in self._units(batches):
             before = Checkpoint(self.state, batch.opens, self.is_fp32) if batch.opens else None
             if batch.begins_shot:
                 self.state = self._model.colorizer.start()
+            self.state = self._prepared(batch, self.state)
             light = self._maker.small_to_light(batch.small)
             ab, self.state = self._colour(light, self.state)
             planes = self._maker.chroma(ab, batch.small)
@@ -84,6 +85,15 @@ class Painter:
     def _shown(self) -> Mapping[str, float] | None:
         network = self._model.colorizer
         return network.shown(self.state) if network.tells_labels else None
+
+    def _units(self, batches: Iterable[Batch]) -> Iterable[Batch]:
+        """What is coloured at once."""
+        return batches
+
+    def _prepared(self, batch: Batch, state: State) -> State:
+        """The memory that a batch is coloured with."""
+        del batch
+        return state
 
     def _first_state(self) -> State:
         if self._since is None:
@@ -115,13 +125,18 @@ class Painter:
             step = rest[: self._limit or len(rest)]
             try:
                 with torch.inference_mode():
-                    ab, state = self._model.colorizer(step, state, *self._told)
+                    ab, state = self._run(step, state)
             except RuntimeError as error:
                 self._halve(len(step), error)
                 continue
             colours.append(ab)
             rest = rest[len(step) :]
         return torch.cat(colours), state
+
+    def _run(self, light: Tensor, state: State) -> tuple[Tensor, State]:
+        """One step of the network."""
+        made: tuple[Tensor, State] = self._model.colorizer(light, state, *self._told)
+        return made
 
     def _halve(self, tried: int, error: RuntimeError) -> None:
         """Take fewer frames a step from now on, if it was memory that failed."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from streams.errors import UsageError
 from streams.sink import EncodeOptions, default_target, moved, plan_output
@@ -36,6 +37,7 @@ def restore(
     options: Options | None = None,
     watcher: Watcher | None = None,
     brake: Brake | None = None,
+    **choices: Any,  # noqa: ANN401 - of as many kinds as the options have
 ) -> Report:
     """Restore a film, or a picture, in colour.
 
@@ -45,11 +47,12 @@ def restore(
         options: how; None = as good as it gets without being told anything.
         watcher: hears how it goes.
         brake: stops the run from another thread.
+        choices: single options by their names, as `keys="keys/"`; they change those of `options`.
 
     Raises:
         FilmError: one of its kinds, with the reason in one sentence; then nothing is written.
     """
-    with prepare(source, target, options or Options()) as job:
+    with prepare(source, target, replace(options or Options(), **choices)) as job:
         job.check_free()
         return job.run(watcher or Watcher(), brake or Brake())
 
@@ -65,8 +68,24 @@ def prepare(source: Path | str, target: Path | str | Shelf | None, options: Opti
         raise UsageError("stdin has no name to make another of: give -o OUTPUT")
     if options.resume and PIPE in (source, target):
         raise UsageError("--resume needs files: nothing that went through a pipe can be gone on with")
+    if options.is_guided:
+        check_guides(source, options)
     with closing(open_source(source, options)) as film:
         yield _still_job(film, target, options) if film.still and target != PIPE else _film_job(film, target, options)
+
+
+def check_guides(source: Path | str, options: Options) -> None:
+    """Look whether a film can be coloured by what it is to be coloured by, before it is opened.
+
+    Raises:
+        UsageError: the film comes through a pipe, or OpenCV is not installed.
+        InputError: there are no keys, or their names are not numbers of frames.
+    """
+    from vidcolor.guide.files import check
+
+    if options.keys and source == PIPE:
+        raise UsageError("--keys needs a film that can be read twice: a pipe cannot")
+    check(options.keys, options.reference)
 
 
 def open_source(source: Path | str, options: Options) -> VideoSource:
@@ -82,6 +101,8 @@ def open_source(source: Path | str, options: Options) -> VideoSource:
 
 def _still_job(film: VideoSource, target: Path | str | Shelf | None, options: Options) -> StillJob:
     assert film.still is not None
+    if options.is_guided:
+        raise UsageError("--keys and --reference are for films, not for a still picture")
     path = film.info.path
     if target is None or isinstance(target, Shelf):
         assert path is not None

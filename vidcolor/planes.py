@@ -61,13 +61,17 @@ class ChromaMaker:
 
     def _small_codes(self, ab: Tensor, luma: Tensor) -> NDArray[np.uint16]:
         """(2, h/k, w/k) code values of one picture, each at its own light."""
-        if not bool(torch.isfinite(ab).all()):
-            raise ModelError("the network gave colours that are not finite numbers: its weights are damaged")
+        self._check_finite(ab)
         luma = F.interpolate(luma, size=ab.shape[-2:], mode="area")
         rgb = rgb_at_luma(ab * self._saturation, luma, self._coded.matrix)
         chroma = chroma_from_rgb(rgb, self._coded.matrix)[0] * self._coded.chroma_span + self._coded.chroma_mid
         top = (1 << self._coded.depth) - 1
         return chroma.round().clamp(0, top).numpy().astype(np.uint16)
+
+    @staticmethod
+    def _check_finite(ab: Tensor) -> None:
+        if not bool(torch.isfinite(ab).all()):
+            raise ModelError("the network gave colours that are not finite numbers: its weights are damaged")
 
     def _enlarge(self, codes: NDArray[np.uint16]) -> Plane:
         """Bicubic, in integers; a 16-bit plane may overshoot what its depth can hold."""

@@ -49,13 +49,14 @@ class ResumableJob(FilmJob):
     def work(self, model: LoadedModel, warnings: Warnings, watcher: Watcher, brake: Brake) -> int:
         """Colour what is not coloured yet, then join it all."""
         assert self.target is not None
+        studio = Studio(model, self.options, warnings).guided_for(self._source, brake)
         with Folder(self.target, self.identity(model)) as folder:
             warnings.tell(folder.sentences, OutputError)
             with self._telling(folder, watcher):
                 since = self._taken_up(folder, warnings, brake)
                 watcher.resumed(folder.frames)
                 watcher.started(self.total, self._guess())
-                return self._go_on(folder, Studio(model, self.options, warnings), since, watcher, brake)
+                return self._go_on(folder, studio, since, watcher, brake)
 
     def identity(self, model: LoadedModel) -> dict[str, str]:
         """All that the pictures depend on: work that was done otherwise does not fit."""

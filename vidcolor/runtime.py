@@ -68,6 +68,12 @@ class Compiled(Colorizer):
         """See Colorizer."""
         return self._network.guide(state, light, ab, mask)
 
+    def perceive(
+        self, light: Tensor, state: State, condition: Tensor | None = None
+    ) -> tuple[Tensor, State, Tensor | None]:
+        """See Colorizer; by the network itself."""
+        return self._network.perceive(light, state, condition)
+
     def forward(self, light: Tensor, state: State, condition: Tensor | None = None) -> tuple[Tensor, State]:
         """See Colorizer."""
         program = self._program(tuple(light.shape[-2:])) if light.ndim == 4 else None

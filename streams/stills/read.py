@@ -20,7 +20,7 @@ from av.codec.context import CodecContext
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from streams.errors import InputError
 from streams.formats import ColorTags, PictureFormat, luma_weights
@@ -268,3 +268,32 @@ def _chunk_names(data: bytes) -> bytes:
         names += data[at : at + 4] + b" "
         at += 8 + (struct.unpack("<I", data[at + 4 : at + 8])[0] + 1 & ~1)
     return names
+
+
+def read_rgba(path: Path) -> tuple[NDArray[np.uint8], bool]:
+    """Colours of a picture file, upright: (H, W, 4) RGB and alpha of 8 bits; and whether its coding kept them exactly.
+
+    Raises:
+        InputError: it is broken, too large or not supported.
+    """
+    with Inlet(path) as inlet:
+        data, name = inlet.read_all(_LARGEST_FILE), inlet.name
+    with open_picture(data, name) as image, quiet():
+        try:
+            if _is_deep_color(image, data):
+                deep = deep_samples(image, data, name) if image.format == "TIFF" else _decoded_deep(data)
+                samples = (deep >> 8).astype(np.uint8)
+            else:
+                samples = np.asarray(ImageOps.exif_transpose(image).convert("RGBA"))
+        except (*PILLOW_FAILS, av.error.FFmpegError) as error:
+            raise InputError(f"{name} is broken or cut short") from error
+        is_exact = _is_lossless(_TYPES[image.format], data)
+    return _with_alpha(samples), is_exact
+
+
+def _with_alpha(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(H, W), or (H, W, 1 to 4), as RGB with alpha."""
+    deep = samples if samples.ndim == 3 else samples[:, :, None]
+    colours, alpha = (deep, np.full_like(deep[:, :, :1], 255)) if deep.shape[2] % 2 else np.split(deep, [-1], axis=2)
+    colours = np.repeat(colours, 3, axis=2) if colours.shape[2] == 1 else colours
+    return np.concatenate((colours, alpha), axis=2)

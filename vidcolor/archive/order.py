@@ -35,6 +35,7 @@ class Order:
         read = json.loads(line)
         source, folder, stem = read["place"]
         given: dict[str, Any] = {name: Fraction(v) if name in _TIMES else v for name, v in read["options"].items()}
+        given["reference"] = tuple(given.get("reference", ()))
         target = Path(read["target"]) if read["target"] else None
         return cls(Entry(Path(source), Path(folder), stem, target), Options(**given), read["keep"])
 

@@ -12,12 +12,12 @@ from typing import NoReturn
 from streams.errors import FilmError, Interrupted, ReaderLeft, UsageError, printable
 from vidcolor import __version__
 from vidcolor.brake import Brake
-from vidcolor.cli import demo, doctor, evaluate, models, restore, train
+from vidcolor.cli import demo, doctor, evaluate, keyframes, models, restore, train
 from vidcolor.cli.choose import early_voice, voice_of
 from vidcolor.cli.supervisor import Supervisor
 from vidcolor.cli.voice import Voice
 
-COMMANDS = (restore, demo, models, doctor, evaluate, train)
+COMMANDS = (restore, keyframes, demo, models, doctor, evaluate, train)
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG}
 _CLOSED = {errno.EPIPE, errno.ESHUTDOWN}
 

@@ -82,3 +82,7 @@ def _weights() -> Iterator[str]:
 
     for row in zoo.table():
         yield f"model {row.name}: {zoo.verify(row)}"
+    from vidcolor.guide import lead
+
+    lead.verify()
+    yield "guide: verified"

@@ -35,8 +35,9 @@ def add(parsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     _add_output(parser)
     many.add(parser)
     _add_network(parser)
+    _add_guides(parser)
     _add_encoder(parser)
-    _add_speech(parser)
+    add_speech(parser)
     parser.set_defaults(run=run)
 
 
@@ -80,6 +81,14 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--year", type=int, metavar="Y", help="the film was shot in; suggests its --stock")
 
 
+def _add_guides(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("coloured pictures to go by")
+    keys = "folder of coloured frames, named by their numbers as `vidcolor keyframes` does (default: none)"
+    group.add_argument("--keys", metavar="DIR", help=keys)
+    like = "a coloured picture of the same place, costume or person; may be given again (default: none)"
+    group.add_argument("--reference", metavar="IMAGE", action="append", help=like)
+
+
 def _add_encoder(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("encoder")
     group.add_argument("--codec", metavar="NAME", help="of the pictures (default: what the container holds best)")
@@ -89,7 +98,8 @@ def _add_encoder(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--ffmpeg", metavar="PATH", help="the ffmpeg to use (default: $VIDCOLOR_FFMPEG, or a good one)")
 
 
-def _add_speech(parser: argparse.ArgumentParser) -> None:
+def add_speech(parser: argparse.ArgumentParser) -> None:
+    """Put the flags of messages on the list."""
     group = parser.add_argument_group("messages")
     loud = group.add_mutually_exclusive_group()
     loud.add_argument("-q", "--quiet", action="store_true", help="say nothing but warnings and errors")
@@ -139,6 +149,8 @@ def _options(args: argparse.Namespace) -> Options:
     """The options that were given; those that were not keep their defaults."""
     names = Options.__dataclass_fields__
     given = {name: value for name, value in vars(args).items() if name in names and value is not None}
+    if "reference" in given:
+        given["reference"] = tuple(given["reference"])
     return Options(**given)
 
 

@@ -83,6 +83,13 @@ PHOTO_COLUMNS = (
     Column("luma dB", "luma_psnr", 1),
 )
 STOCK_COLUMNS = STILL_COLUMNS[:9]
+KEY_COLUMNS = (
+    Column("ab err", "key_error"),
+    Column("25 to 48 frames on", "key_error_late"),
+    Column("where flow has lost it", "key_error_lost"),
+    Column("share lost", "key_lost"),
+    Column("E_rel", "e_rel", 3),
+)
 DRIFT_COLUMNS = (
     Column("drift", "drift"),
     Column("most on the way", "drift_most"),

@@ -12,7 +12,7 @@ import numpy as np
 
 from vidcolor import stock
 from vidcolor.colorizer import Colorizer
-from vidcolor.evaluate import columns, curve, drift, paint, report
+from vidcolor.evaluate import columns, curve, drift, guided, paint, report
 from vidcolor.evaluate.bins import AbTable
 from vidcolor.evaluate.book import Book
 from vidcolor.evaluate.lab import Floats
@@ -138,6 +138,14 @@ def clips(task: Task) -> None:
         task.book.add(f"cuts, {one.name}", leaks, columns.leak_columns(leaks), "ab leaked over cuts")
 
 
+def keys(task: Task) -> None:
+    """Clips coloured by one or two of their own frames, beside what plain ways make of the same."""
+    args = task.args
+    networks = {one.name: one.network for one in task.models}
+    rows = guided.rows(read_clips(args.clips, args.clip_limit, args.frames, with_cuts=False), networks, args.keys)
+    task.book.add(f"keys, {args.keys}", rows, columns.KEY_COLUMNS)
+
+
 def archival(task: Task) -> None:
     """Real black-and-white films: what can be said without a truth, a table a network, a row a film."""
     args, sheet = task.args, Sheet(["grey", task.first_row(", recurrent")], frames=3)
@@ -191,7 +199,8 @@ def wanted(args: argparse.Namespace) -> Iterator[Callable[[Task], None]]:
         (args.pictures, pictures),
         (args.pictures and args.curve and not args.plain, curves),
         (args.pictures and args.stocks and not args.plain, stocks),
-        (args.clips, clips),
+        (args.clips and not args.keys, clips),
+        (args.clips and args.keys, keys),
         (args.archival and not args.plain, archival),
         (args.photos and not args.plain, photos),
         (args.pictures and args.drift and not args.plain, drifts),

@@ -97,10 +97,20 @@ class Reel(Colorizer):
 
     def forward(self, light: Tensor, state: State, condition: Tensor | None = None) -> tuple[Tensor, State]:
         """See Colorizer.forward."""
-        logits, features, next_state = self.classify(light, state, condition)
+        if self.is_led(state):
+            return self.led(light, state, condition)
+        ab, next_state, _ = self.perceive(light, state, condition)
+        return ab, next_state
+
+    def perceive(
+        self, light: Tensor, state: State, condition: Tensor | None = None
+    ) -> tuple[Tensor, State, Tensor | None]:
+        """See Colorizer.perceive."""
+        views = self.look(light, condition)
+        logits, features, next_state = self.decide(views, len(light), state)
         ab = self.enlarge(annealed_mean(logits, self.centers, self.temperature), features, light)
         ab = rearrange(self._lit(ab, light), "(t b) c h w -> t b c h w", t=len(light))
-        return (ab[:, 0] if light.ndim == 4 else ab), next_state
+        return (ab[:, 0] if light.ndim == 4 else ab), next_state, views[1]
 
     def answer(
         self, light: Tensor, state: State, condition: Tensor | None = None, temperature: float = 0.0

@@ -8,13 +8,15 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from streams.errors import UsageError
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Give a parser the options of `vidcolor train`."""
-    which = "one of the zoo, or all but the main one, each in a folder of its own under OUT (default: %(default)s)"
-    parser.add_argument("--network", default="reel", metavar="NAME|all", help=which)
+    which = "one of the zoo, all but the main one (each in a folder under OUT), or guide (default: %(default)s)"
+    parser.add_argument("--network", default="reel", metavar="NAME|all|guide", help=which)
     add = partial(parser.add_argument, metavar="PATH", type=Path)
-    add("--pictures", nargs="+", required=True, help="folders or tar files of colour pictures")
+    add("--pictures", nargs="+", default=[], help="folders or tar files of colour pictures")
     add("--clips", nargs="*", default=[], help="folders or files of colour film")
     add("--check", nargs="*", default=[], help="folders or tar files of pictures to measure on, never trained on")
     add("--check-clips", nargs="*", default=[], help="folders of clips to measure on, never trained on")
@@ -57,6 +59,13 @@ def train(
     import torch
 
     from vidcolor.device import choose
+
+    if args.network == "guide":
+        from vidcolor.train.guiding import teach
+
+        return teach(args, check, tell)
+    if not args.pictures:
+        raise UsageError("--pictures: name folders or tar files of colour pictures to learn from")
     from vidcolor.train.school import School, check_sense
 
     check_sense(args)

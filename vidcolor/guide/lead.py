@@ -1,0 +1,91 @@
+"""A network led by keys: its own colours where no key tells, the keys' where one does; called by the network itself."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from streams.errors import ModelError
+from vidcolor import weights
+from vidcolor.colorizer import Colorizer
+from vidcolor.guide import carry, memory
+from vidcolor.guide.judge import Judge
+from vidcolor.memory import State
+from vidcolor.packed import pack
+
+WEIGHTS = Path(__file__).parents[1] / "data" / "guide.safetensors"
+SHA256 = "20fbfda345a6f9f2047b51405fde942690ab3e14a04516ea5f928363e67d56ef"
+
+
+def verify(path: Path = WEIGHTS) -> weights.WeightsFile:
+    """Read the weights; those that are packaged by their hash.
+
+    Raises:
+        ModelError: they are missing or damaged.
+    """
+    file = weights.read(path)
+    if path == WEIGHTS and file.sha256 != SHA256:
+        raise ModelError(f"the weights of the guide are damaged: their hash is {file.sha256}, not {SHA256}")
+    return file
+
+
+@cache
+@torch.inference_mode(False)
+def judge_of(path: Path = WEIGHTS) -> Judge:
+    """The packaged judge, or another's weights.
+
+    Raises:
+        ModelError: they are missing, damaged, or do not fit.
+    """
+    file, judge = verify(path), Judge()
+    try:
+        judge.load_state_dict(weights.tensors(file, path))
+    except RuntimeError as error:
+        raise ModelError("the weights of the guide do not fit") from error
+    judge.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    pack(judge.eval())
+    return judge.requires_grad_(False)
+
+
+def led(network: Colorizer, light: Tensor, state: State, condition: Tensor | None = None) -> tuple[Tensor, State]:
+    """Colour frames of one shot by a network whose state remembers keys.
+
+    Args:
+        network: as it is.
+        light: (T, 1, H, W).
+        state: with keys.
+        condition: as `Colorizer.forward`.
+
+    Returns:
+        ab (T, 2, H, W), at the size of the light, and the next state.
+    """
+    if light.ndim != 4:
+        raise ValueError("one film at a time is led by keys")
+    known = memory.read(state)
+    own, state, eighth = network.perceive(light, memory.without(state), condition)
+    made = []
+    for index in range(len(light)):
+        seen = None if eighth is None else eighth[index : index + 1]
+        ab, known = carry.coloured(known, light[index : index + 1], own[index], seen, judge_of())
+        made.append(ab)
+    return torch.stack(made).to(light.device), memory.written(state, known)
+
+
+def guided(network: Colorizer, state: State, light: Tensor, coloured: tuple[Tensor, Tensor], number: int = 0) -> State:
+    """A state that remembers one more key.
+
+    Args:
+        network: whose state it is.
+        state: before.
+        light: (1, 1, H, W) of the key's picture.
+        coloured: its ab (1, 2, h, w), and where it has any: (1, 1, h, w).
+        number: of its frame, or `memory.REFERENCE`.
+    """
+    kind = next(network.parameters())
+    light = light.to(kind.device, kind.dtype)  # as it will come: by its light the frame is known again
+    with torch.inference_mode():
+        *_, eighth = network.perceive(light, network.start())
+        return memory.taken_in(state, memory.made(light, coloured, eighth, number))

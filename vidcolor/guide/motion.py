@@ -1,0 +1,119 @@
+"""Where the pixels of one small grey picture lie in another: optical flow, maps, and how well they fit; knows no film.
+
+A map (H, W, 2) holds, for every pixel of one picture, x and y of its place in another, in pixels. The only room of the
+product that needs OpenCV. Source: Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.errors import UsageError
+
+Grey = NDArray[np.uint8]
+Planes = NDArray[np.float32]
+
+NO_OPENCV = "coloured frames are carried with OpenCV, which is not here: install vidcolor[guide]"
+_LOOK = (5, 5)  # pixels around a place that are compared
+_LESS = 0.95  # a place that is sought anew is taken where it fits better than the one carried by this much
+_OUTSIDE = 0.3  # what a pixel beyond the edge counts, in grey levels
+
+
+@cache
+def _cv2() -> Any:  # noqa: ANN401 - a module that may be missing
+    try:
+        import cv2
+    except ImportError as error:
+        raise UsageError(NO_OPENCV) from error
+    # DIS shares its picture among threads and lets neighbours learn from each other inside a share only: with other
+    # numbers of threads it finds other flow, and a film would have other colours on another machine.
+    cv2.setNumThreads(1)
+    return cv2
+
+
+def check_motion() -> None:
+    """Raise UsageError where OpenCV is not installed."""
+    _cv2()
+
+
+@cache
+def _places(height: int, width: int) -> Planes:
+    down, right = np.mgrid[:height, :width]
+    return np.stack((right, down), -1).astype(np.float32)
+
+
+def places(size: tuple[int, ...]) -> Planes:
+    """The map of a picture of (height, width) onto itself."""
+    return _places(size[0], size[1])
+
+
+def fetched(planes: Planes | Grey, where: Planes) -> Planes:
+    """Samples (H, W) or (H, W, C) at the places of a map, bilinear; outside lies what is at the edge."""
+    cv2 = _cv2()
+    found: Planes = cv2.remap(planes, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return found
+
+
+def resized(planes: Planes, size: tuple[int, int]) -> Planes:
+    """Planes (H, W) or (H, W, C) at another (height, width): area mean where they shrink, bilinear where they grow."""
+    cv2 = _cv2()
+    way = cv2.INTER_AREA if size[0] < planes.shape[0] else cv2.INTER_LINEAR
+    scaled: Planes = cv2.resize(planes, (size[1], size[0]), interpolation=way)
+    return scaled
+
+
+def split(planes: Planes) -> tuple[Planes, ...]:
+    """Planes (H, W, C) one by one."""
+    parts: tuple[Planes, ...] = _cv2().split(planes)
+    return parts
+
+
+def _flow(one: Grey, other: Grey, first_guess: Planes | None = None) -> Planes:
+    cv2 = _cv2()
+    finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    # Finer than the preset, so that a person far away has a motion of his own; refining it costs more than it gives.
+    finder.setFinestScale(1)
+    finder.setPatchSize(6)
+    finder.setPatchStride(6)
+    finder.setGradientDescentIterations(12)
+    finder.setVariationalRefinementIterations(0)
+    found: Planes = finder.calc(one, other, first_guess)
+    return found
+
+
+def carried(where: Planes, before: Grey, now: Grey) -> Planes:
+    """The map of `now` into a third picture, from that of `before` (`where`) and the motion between the two."""
+    return fetched(where, _cv2().add(places(now.shape), _flow(now, before)))
+
+
+def misfit(where: Planes, there: Planes, now: Planes) -> Planes:
+    """How badly pixels fit the places that a map gives them: mean difference of 5x5 pixels, in grey levels (H, W)."""
+    cv2 = _cv2()
+    inside = cv2.split(cv2.absdiff(fetched(places(there.shape), where), where))  # held at the edge: how far beyond
+    cost = cv2.scaleAdd(cv2.max(*inside), _OUTSIDE, cv2.absdiff(fetched(there, where), now))
+    smooth: Planes = cv2.blur(cost, _LOOK)
+    return smooth
+
+
+def settled(where: Planes, there: Grey, now: Grey) -> tuple[Planes, Planes]:
+    """Seek every place anew around the one it was carried to, and keep what fits better: no error adds up on the way.
+
+    Args:
+        where: (H, W, 2) map of `now` into `there`, as it was carried.
+        there: (H, W) the key's grey.
+        now: (H, W) this picture's.
+
+    Returns:
+        The map, and its misfit (H, W).
+    """
+    known, seen = there.astype(np.float32), now.astype(np.float32)
+    old = misfit(where, known, seen)
+    sought = places(now.shape) + _flow(now, there, where - places(now.shape))
+    new = misfit(sought, known, seen)
+    better = (new < _LESS * old).view(np.uint8)
+    cv2 = _cv2()
+    return cv2.copyTo(sought, better, where.copy()), cv2.copyTo(new, better, old)
