@@ -207,8 +207,8 @@ def painted_style(manner: dict[str, float], warm: bool = True) -> tuple[Style, t
     torch.manual_seed(1)
     network = start_network("style", None, {"labels": '["field"]', "manner": json.dumps({"steps": 12, **manner})})
     assert isinstance(network, Style)
-    tile = torch.rand(2, 3, 32, 32) * torch.tensor([1.0, 0.7, 0.3] if warm else [0.3, 0.7, 1.0]).view(1, 3, 1, 1)
-    network.take_style(0, tile)
+    tile = torch.rand(1, 3, 32, 32) * torch.tensor([1.0, 0.7, 0.3] if warm else [0.3, 0.7, 1.0]).view(1, 3, 1, 1)
+    network.take_style(0, [tile, tile[..., :24]])
     network.requires_grad_(False)
     with torch.inference_mode():
         ab, _ = network(torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(5)), network.start())
@@ -219,6 +219,22 @@ def test_style_takes_its_colours_from_the_tiles() -> None:
     _, warm = painted_style({})
     _, cold = painted_style({}, warm=False)
     assert float(warm[:, 1].mean()) > 5 > -5 > float(cold[:, 1].mean())
+
+
+def test_a_reference_picture_alone_becomes_the_style(tmp_path: Path) -> None:
+    from PIL import Image
+
+    ramp = np.linspace(80, 250, 48)[:, None, None] * np.array([1.0, 0.8, 0.5])
+    Image.fromarray(np.broadcast_to(ramp, (48, 40, 3)).astype(np.uint8)).save(tmp_path / "sepia.png")
+    taught = start_network("style", None, {"labels": '["field", "sea"]'})
+    weights.write(taught.state_dict(), tmp_path / "taught.safetensors", "style", taught.facts())
+    words = ["--pictures", str(tmp_path / "sepia.png"), "--init", str(tmp_path / "taught.safetensors")]
+    out = tmp_path / "mine"
+    assert main(["train", "--network", "style", "--minutes", "0", "--out", str(out), *words]) == 0
+    made = zoo.load(str(out / "weights.safetensors"), CPU).colorizer
+    assert isinstance(made, Style)
+    assert float(made.mean[0, 1]) > 10
+    assert torch.equal(made.conv1.weight, taught.half().float().conv1.weight)
 
 
 def test_the_ratio_and_the_layer_of_style_are_heard() -> None:

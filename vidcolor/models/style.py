@@ -13,7 +13,7 @@ at those of the frame before; a little smoothness is asked for; the optimizer is
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import torch
@@ -187,14 +187,15 @@ class Style(Colorizer):
             yield nn.ModuleList((block.conv2, block.downsample))
 
     @torch.no_grad()
-    def take_style(self, kind: int, rgb: Tensor) -> None:
-        """Make the statistics of some tiles (N, 3, H, W) those of a class."""
-        lab = lab_from_rgb(rgb)
-        grey = _shown(lab[:, :1] / 100, None)
+    def take_style(self, kind: int, pictures: Sequence[Tensor]) -> None:
+        """Make the mean statistics of some pictures (1, 3, H, W), of any sizes, those of a class."""
+        labs = [lab_from_rgb(rgb) for rgb in pictures]
+        views = [self._views(rgb) for rgb in pictures]
+        greys = [self._views(_shown(lab[:, :1] / 100, None))[TOLD_APART - 1] for lab in labs]
         for layer in HEARD:
-            self.get_buffer(f"style{layer}")[kind] = statistics(self._views(rgb)[layer - 1]).mean(0)
-        self.grey[kind] = statistics(self._views(grey)[TOLD_APART - 1]).mean(0)
-        self.mean[kind] = lab[:, 1:].mean((0, 2, 3))
+            self.get_buffer(f"style{layer}")[kind] = torch.cat([statistics(one[layer - 1]) for one in views]).mean(0)
+        self.grey[kind] = torch.cat([statistics(one) for one in greys]).mean(0)
+        self.mean[kind] = torch.stack([lab[:, 1:].mean((0, 2, 3)) for lab in labs]).mean(0)
 
     def guide(self, state: State, light: Tensor, ab: Tensor, mask: Tensor) -> State:
         """Take a reference's statistics for the style: (B, 1, H, W) light, (B, 2, h, w) colours."""

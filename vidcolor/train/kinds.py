@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
 from vidcolor.models.style import Style
@@ -17,8 +16,8 @@ from vidcolor.train.step import Blames, Lesson, Material, Student
 if TYPE_CHECKING:
     from vidcolor.train.loop import Trainer
 
-HEARD_AT_ONCE = 32
-"""Tiles of a class whose statistics are taken together."""
+HEARD = 32
+"""Tiles of a class whose statistics are taken, spread over all of them."""
 
 
 class KindsLesson(Lesson):
@@ -48,11 +47,13 @@ class KindsLesson(Lesson):
 
 
 def take_styles(network: Style, tiles: Bank) -> None:
-    """Make the statistics of each class's tiles its style, and leave those of an unknown class alone."""
-    for kind in range(len(network.labels)):
-        chosen = (tiles.labels == kind).nonzero()[:HEARD_AT_ONCE, 0]
-        if len(chosen):
-            network.take_style(kind, torch.cat([_tile(tiles, one) for one in chosen]))
+    """Make the statistics of each class's tiles its style; pictures without labels are all of one class."""
+    for kind in range(max(1, len(network.labels))):
+        is_wanted = tiles.labels == kind if network.labels else tiles.labels == tiles.labels
+        chosen = is_wanted.nonzero()[:, 0]
+        some = chosen[:: max(1, len(chosen) // HEARD)][:HEARD]
+        if len(some):
+            network.take_style(kind, [_tile(tiles, one) for one in some])
 
 
 def _tile(tiles: Bank, index: Tensor) -> Tensor:

@@ -174,7 +174,7 @@ def start_network(name: str, init: str | None = None, facts: dict[str, str] | No
 def _fill(network: Colorizer, path: Path, init: str) -> None:
     """Weights into a network; an encoder only into one that has a place for it."""
     earlier = weights.tensors(weights.read(path), path)
-    if init.startswith(IMAGENET):
+    if init.startswith(IMAGENET) or network.taught == "kinds":  # kinds and styles are those of the tiles at hand
         network.start_from_imagenet(earlier)
     else:
         network.load_state_dict(earlier)
