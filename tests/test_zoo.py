@@ -262,6 +262,20 @@ def test_style_works_where_everything_before_it_was_inference() -> None:
     assert float(ab.abs().max()) > 1
 
 
+@pytest.mark.parametrize("name", ["resnet-half", "cnn-lstm"])
+def test_classic_networks_carry_coloured_keys_too(name: str) -> None:
+    torch.manual_seed(1)
+    network = start_network(name).fold().requires_grad_(False)
+    y, x = torch.meshgrid(torch.arange(48.0), torch.arange(64.0), indexing="ij")
+    light = (0.5 + 0.2 * torch.sin(x / 5) + 0.2 * torch.cos(y / 7))[None, None].repeat(2, 1, 1, 1)
+    key = torch.tensor([30.0, -30.0]).view(1, 2, 1, 1).expand(1, 2, 48, 64)
+    state = network.guide(network.start(), light[:1], key, torch.ones(1, 1, 48, 64))
+    ab, _ = network(light, state)
+    plain, _ = network(light, network.start())
+    assert float((ab[0] - key[0]).abs().mean()) < 5
+    assert float((plain.mean((0, 2, 3)) - torch.tensor([30.0, -30.0])).abs().mean()) > 10
+
+
 def test_frozen_layers_of_style_do_not_learn(material: Material, tmp_path: Path) -> None:
     trainer = trained("style", material, tmp_path)
     before = {name: tensor.clone() for name, tensor in trainer.network.state_dict().items()}

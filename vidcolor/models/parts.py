@@ -55,6 +55,8 @@ class Classic(Colorizer):
 
     def forward(self, light: Tensor, state: State, condition: Tensor | None = None) -> tuple[Tensor, State]:
         """See Colorizer.forward."""
+        if self.is_led(state):
+            return self.led(light, state, condition)
         answer, after = self.answer(light, state, condition)
         ab = rearrange(answer.ab, "(t b) c h w -> t b c h w", t=len(light))
         return (ab[:, 0] if light.ndim == 4 else ab), after
