@@ -467,9 +467,24 @@ def test_the_judge_never_takes_what_is_not_there() -> None:
     torch.manual_seed(1)
     planes, shares = torch.randn(2, 29, 6, 8), torch.rand(2, 4, 12, 16)
     shares[:, 1], shares[:, 3] = 0, 1
-    weights = Judge()(planes, shares)
+    judge = Judge()
+    with torch.no_grad():
+        judge.leave.bias[4:8] = 200.0  # it would take what is not there, and next to that nothing else counts
+    weights = judge(planes, shares)
     assert torch.allclose(weights.sum(1), torch.ones(2, 12, 16), atol=1e-5)
     assert not weights[:, 1].any()
+
+
+def test_what_is_like_things_that_have_no_colour_gets_none() -> None:
+    generator = torch.Generator().manual_seed(2)
+    features = torch.randn(1, 16, 4, 6, generator=generator)
+    light, ab = torch.full((1, 1, 32, 48), 0.5), torch.full((1, 2, 32, 48), 40.0)
+    mask = torch.zeros(1, 1, 32, 48)
+    mask[..., :24] = 1
+    key = attend.shown(features, light, attend.values_of(torch.cat((ab * mask, mask), 1)[0].permute(1, 2, 0)))
+    found = attend.looked_up(features, light, [(key, True)])
+    assert (found.share[:, :3] > 0.9).all()
+    assert not found.share[:, 3:].any()
 
 
 def test_without_opencv_keys_are_refused_in_a_sentence(

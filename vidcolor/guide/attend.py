@@ -17,6 +17,7 @@ from torch.nn import functional as F
 EIGHTH = 8
 SHARPNESS = 20.0  # of the likeness of features, a cosine
 LIGHT = 12 / 255  # difference of light at which likeness counts 0.6 of what it would
+_MOSTLY = 0.7  # what is like things of which less than this is coloured is said nothing of: a coat is like a coat
 NEAR = 2.0  # what the square of a distance takes off, in widths of the picture
 
 
@@ -43,7 +44,7 @@ class Found:
 
     Attributes:
         ab: mean colour of what was found, of its coloured part.
-        share: of what was found that is coloured, 0..1; 0 where nothing was looked for.
+        share: how far what was found is coloured, 0..1; 0 where little is, or nothing was looked for.
         spread: of the colours found, Lab units: how unsure they are.
         likeness: of the best place, at most `SHARPNESS`.
     """
@@ -105,8 +106,9 @@ def looked_up(eighth: Tensor, light: Tensor, keys: Sequence[tuple[Shown, bool]],
     strength = scores.sub_(likeness[:, None]).exp_()
     found = strength @ torch.cat([key.values for key, _ in keys])
     found = found / strength.sum(1, keepdim=True)
-    share = found[:, :1].clamp(0, 1)
-    mean = found[:, 1:] / share.clamp_min(1e-3)
+    coloured = found[:, :1].clamp(0, 1)
+    mean = found[:, 1:] / coloured.clamp_min(1e-3)
+    share = ((coloured - _MOSTLY) / (1 - _MOSTLY)).clamp(0, 1)
     ab, square = mean[:, :2], mean[:, 2:]
     spread = (square - ab.square().sum(1, True)).clamp_min(0).sqrt()
     known = torch.cat((ab, share, spread, likeness[:, None]), 1)

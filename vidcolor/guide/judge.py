@@ -20,6 +20,7 @@ from vidcolor.guide.attend import Found
 KINDS = 4
 PLANES = 29
 WIDTH = 16
+_THERE = 1e-3
 _MISFIT, _APART, _SPREAD = 1 / 16, 1 / 20, 1 / 20
 
 
@@ -169,5 +170,5 @@ class Judge(nn.Module):
         x = x + F.relu(self.near(x))
         x = x + F.relu(self.far(x))
         scores = F.pixel_shuffle(self.leave(x), 2)
-        weights = torch.exp(scores - scores.amax(1, keepdim=True)) * shares
-        return weights / weights.sum(1, keepdim=True).clamp_min(1e-12)
+        # the largest score of what is there: beside that of what is not, all the others could vanish
+        return torch.softmax(scores.masked_fill(shares < _THERE, -torch.inf) + shares.clamp_min(_THERE).log(), 1)
