@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import cast
 
-from av.sidedata.sidedata import SideData
+from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideType
 from av.video.frame import VideoFrame
 
@@ -28,13 +28,21 @@ SideType._missing_ = classmethod(_unnamed)  # type: ignore[method-assign, assign
 def side_data(frame: VideoFrame) -> Mapping[SideType, bytes]:
     """Return the data of a picture by kind; the last one where a kind comes twice."""
     # PyAV's own type for this says a dict of something else.
-    return cast("Mapping[SideType, bytes]", frame.side_data)
+    return cast("Mapping[SideType, bytes]", _carried(frame))
+
+
+def _carried(frame: VideoFrame) -> SideDataContainer:
+    """What `frame.side_data` would give, which the frame would keep, and so itself.
+
+    In that ring a picture lies until Python's collector comes: a hundred pictures and more, each of megabytes.
+    """
+    return SideDataContainer(frame)  # type: ignore[call-arg]
 
 
 def messages(frame: VideoFrame) -> Iterator[bytes]:
     """Give the user data that a picture carries (ITU-T H.264, D.2.6), each message by itself."""
     # It is a sequence too, and by its keys only the last message would be found.
-    for data in cast("Iterator[SideData]", iter(frame.side_data)):
+    for data in _carried(frame):
         if data.type == SideType.SEI_UNREGISTERED:
             yield bytes(data)
 
@@ -71,6 +79,6 @@ class Unmoved:
 
 def _kinds(frame: VideoFrame) -> Iterator[SideType]:
     """List what a picture carries; a 3D description that says flat counts as none."""
-    for data in cast("Iterator[SideData]", iter(frame.side_data)):
+    for data in _carried(frame):
         if data.type != SideType.STEREO3D or any(bytes(data)[:_INT]):
             yield data.type

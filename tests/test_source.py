@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.sidedata.sidedata import SideDataContainer
 from numpy.typing import NDArray
 from outlets import ffmpeg
 from PIL import Image
@@ -351,3 +354,18 @@ def test_noise_and_nothing_on_a_pipe_are_refused() -> None:
         with pytest.raises(subprocess.CalledProcessError) as caught:
             read_by_pipe(data)
         assert b"InputError" in caught.value.stderr
+
+
+def test_pictures_are_let_go_without_the_help_of_the_collector(tmp_path: Path) -> None:
+    film(tmp_path / "film.mp4", textures(12), "libx264", "yuv420p")
+    gc.collect()
+    gc.disable()
+    try:
+        seen = [weakref.ref(frame.luma) for frame in VideoSource(tmp_path / "film.mp4")]
+        alive = sum(one() is not None for one in seen)
+        rings = sum(isinstance(one, SideDataContainer) for one in gc.get_objects())
+    finally:
+        gc.enable()
+    assert len(seen) == 12
+    assert alive <= 1
+    assert rings == 0
