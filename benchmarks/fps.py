@@ -97,6 +97,8 @@ class Turns:
     def _both(self, name: str, words: Callable[[Path, Path, Options], list[str]]) -> tuple[Spent, Spent]:
         """A frame of the long film by itself, and the short film."""
         out = self._room / "out.mkv"
+        for left in self._room.iterdir():  # of the stages, and of the run before
+            left.unlink()
         with Watch(self._room) as seen:
             long = program(words(self._pair.long, out, self._options), scratch=self._room)
         if name == "whole":
