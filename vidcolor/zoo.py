@@ -46,7 +46,7 @@ _ROWS = (
         "reel",
         "vidcolor.models.reel:Reel",
         DATA / "reel.safetensors",
-        "3eed0a3d766f84b0a5702b270787f64b40b6c618cc315ccc98096d475126f64f",
+        "f49d44598917da6e1b4b45344050c1c684169a092c9970fc2a470a638ce2b285",
     ),
     Row("zhang16", "vidcolor.models.zhang16:Zhang16"),
     Row("cnn-lstm", "vidcolor.models.cnn_lstm:CnnLstm"),
