@@ -113,7 +113,7 @@ def _pictures() -> tuple[Any, ...]:
     from PIL import Image
 
     data = files("vidcolor.data").joinpath("ordinary.jpg").read_bytes()
-    with Image.open(BytesIO(data)) as sheet:
+    with Image.open(BytesIO(data), formats=["JPEG"]) as sheet:
         grey = sheet.convert("L")
     width, height = grey.width // 4, grey.height // 3
     corners = [(x * width, y * height) for y in range(3) for x in range(4)]
