@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import random
 import subprocess
 import sys
 import threading
 import weakref
+from collections import deque
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -22,7 +24,7 @@ from PIL import Image
 from reels import frame_of, textures, write_film, y4m
 
 from streams.errors import InputError, UsageError
-from streams.source import Frame, VideoSource
+from streams.source import Frame, VideoSource, digest_of
 from streams.writing.ffmpeg import find_ffmpeg
 
 LOSSLESS = {"ffv1": {}, "libx264": {"qp": "0", "bf": "2", "g": "9"}}
@@ -369,3 +371,29 @@ def test_pictures_are_let_go_without_the_help_of_the_collector(tmp_path: Path) -
     assert len(seen) == 12
     assert alive <= 1
     assert rings == 0
+
+
+def test_damaged_pictures_come_out_the_same_whoever_still_looks_at_others(tmp_path: Path) -> None:
+    path = write_film(
+        tmp_path / "old.mkv",
+        [frame_of(luma) for luma in textures(40, (64, 96))],
+        "libx264",
+        options={"g": "10", "x264-params": "bframes=2"},
+    )
+    data, chance = bytearray(path.read_bytes()), random.Random(5)
+    for _ in range(30):
+        data[chance.randrange(len(data) // 4, len(data) // 2)] ^= 0x55
+    path.write_bytes(data)
+    readings = set()
+    for held in (1, 2, 3, 5, 8, 13, 21, 40) * 3:
+        looked_at: deque[Frame] = deque(maxlen=held)
+        digests = []
+        with VideoSource(path, is_exact=True) as source:
+            for frame in source:
+                looked_at.append(frame)
+                digests.append(digest_of(frame))
+                if chance.random() < 0.2:
+                    looked_at.clear()
+        assert source.damage
+        readings.add(tuple(digests))
+    assert len(readings) == 1

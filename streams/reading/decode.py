@@ -61,12 +61,22 @@ def _pictures(count: int) -> str:
     return "picture" if count == 1 else "pictures"
 
 
+# Decoders that conceal what is damaged, but not with threads for slices (libavcodec switches that off): then a picture
+# shows what its memory held before, which depends on who else still looks at which picture.
+_NAMES = """
+    flv flv1 h261 h263 h263i h263p h264 mpeg1video mpeg2video mpeg4 msmpeg4v1 msmpeg4v2 msmpeg4 rv10 rv20 rv30 rv40 svq3
+    vc1 wmv1 wmv2 wmv3
+"""
+_CONCEALING = frozenset(_NAMES.split())
+
+
 @dataclass(slots=True)
 class Decoder:
     """The pictures of one stream, as the decoder gives them: display order, raw time stamps.
 
     `is_patient` allows frame threads. They are fast, but hold back as many pictures as there are threads (delay on a
     live pipe), and PyAV drops what follows an error while the last ones are fetched: then `lost_tail` is set.
+    `is_exact`: damaged pictures come out the same every time.
     """
 
     container: InputContainer
@@ -82,12 +92,15 @@ class Decoder:
     _last_place: int | None = None
     _is_continued: bool = False
     lost_tail: bool = False
+    is_exact: bool = False
 
     def __post_init__(self) -> None:
         """Ready the codec."""
         context = self.stream.codec_context
         context.options = {"max_pixels": str(MAX_SAMPLES)}
         context.thread_type = "AUTO" if self.is_patient else "SLICE"
+        if self.is_exact and context.name in _CONCEALING:
+            context.thread_count = 1
 
     def seek(self, ticks: int, *, is_continued: bool = False) -> bool:
         """Go to a key picture at or before `ticks` of the stream's clock; False where the film cannot.

@@ -72,12 +72,13 @@ class LibraryFilm:
     def __init__(self, inlet: Inlet, form: str | None, *, is_exact: bool = False) -> None:
         """Open it behind the gate and choose its main picture stream; raises InputError where there is none.
 
-        `is_exact`: damaged pictures come out the same every time. With frame threads what a decoder makes of them
-        depends, once in a hundred runs, on which thread is faster.
+        `is_exact`: damaged pictures come out the same every time. With threads what a decoder makes of them depends on
+        which is faster.
         """
         self._inlet = inlet
         self._form = form
         self._busy = threading.Lock()
+        self._is_exact = is_exact
         self._open(is_patient=inlet.path is not None and not is_exact)
 
     def _open(self, is_patient: bool) -> None:
@@ -90,7 +91,7 @@ class LibraryFilm:
         self.time_base = self.stream.time_base or Fraction(1, 1000)
         self.origin = film_origin(self._container, self.stream)
         self.is_indexed = "mov" in self._container.format.name
-        self._decoder = Decoder(self._container, self.stream, is_patient)
+        self._decoder = Decoder(self._container, self.stream, is_patient, is_exact=self._is_exact)
         self.damage = self._decoder.damage
 
     def _main(self) -> VideoStream:
