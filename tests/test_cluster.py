@@ -332,6 +332,11 @@ def test_a_film_that_changed_under_the_run_is_told(film: Path, tmp_path: Path, p
 # --- the command ---
 
 
+def test_guides_are_not_spread(film: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["restore", str(film), "-o", f"{tmp_path}/out/", "--on", "ray", "--keys", str(tmp_path)]) == 2
+    assert "--keys" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("on", "said"),
     [
@@ -378,7 +383,11 @@ def workers_of(room: str) -> list[int]:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes as Linux lists them")
 def test_a_worker_that_is_killed_changes_nothing_though_no_path_is_shared(
-    make_film: MakeFilm, tmp_path: Path, short: None, capfd: pytest.CaptureFixture[str]
+    make_film: MakeFilm,
+    tmp_path: Path,
+    short: None,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pytest.importorskip("ray", reason="the extra is not installed")
     network = tmp_path / "chance.safetensors"
@@ -387,6 +396,8 @@ def test_a_worker_that_is_killed_changes_nothing_though_no_path_is_shared(
     options = replace(HERE, model=str(network), side=32)
     film = make_film("old.mkv", frames=30, cuts=CUTS, sound=True)
     (tmp_path / "broken.mkv").write_bytes(b"\x1aE\xdf\xa3 no film")
+    (tmp_path / "temp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temp"))  # for the workers
     killed: list[int] = []
 
     def kill(event: Event) -> None:
@@ -405,4 +416,5 @@ def test_a_worker_that_is_killed_changes_nothing_though_no_path_is_shared(
     restore(film, tmp_path / "one.mkv", options)
     assert content(tmp_path / "out" / "old.color.mkv") == content(tmp_path / "one.mkv")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["old.color.mkv"]
+    assert not list((tmp_path / "temp").rglob("*.mkv")), "copies of films go with them"
     assert capfd.readouterr() == ("", ""), "Ray keeps to itself what it says"

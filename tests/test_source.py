@@ -365,7 +365,7 @@ def test_pictures_are_let_go_without_the_help_of_the_collector(tmp_path: Path) -
     try:
         seen = [weakref.ref(frame.luma) for frame in VideoSource(tmp_path / "film.mp4")]
         alive = sum(one() is not None for one in seen)
-        rings = sum(isinstance(one, SideDataContainer) for one in gc.get_objects())
+        rings = sum(type(one) is SideDataContainer for one in gc.get_objects())
     finally:
         gc.enable()
     assert len(seen) == 12

@@ -112,6 +112,8 @@ def _check(args: argparse.Namespace, options: Options) -> None:
         raise UsageError("--on knows no coloured pictures: leave out --reference")
     if args.on is not None:
         address_of(args.on)
+        if options.is_guided:
+            raise UsageError("--on has no way to spread what --keys and --reference show: leave out one of them")
     if args.output and not _is_one_to_one(args) and Path(args.output).exists() and not Path(args.output).is_dir():
         raise OutputError(f"{printable(args.output)} is no folder: many outputs need one")
 

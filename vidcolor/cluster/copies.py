@@ -96,6 +96,15 @@ def _copy(copy: Path, film: Film, fetch: Fetch) -> None:
 def forget(film: Film) -> None:
     """Remove this machine's copy of a film."""
     shutil.rmtree(_home() / film.print, ignore_errors=True)
+    with suppress(OSError):
+        _home().rmdir()  # if it was the last
+
+
+def own_room() -> tempfile.TemporaryDirectory[str]:
+    """A folder for a task's own files; if the task is killed, it goes when nobody can need it any more."""
+    home = _home()
+    home.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryDirectory(prefix="segments-", dir=home)
 
 
 def _home() -> Path:

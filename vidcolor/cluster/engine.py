@@ -25,6 +25,7 @@ GPU_SHARE = 0.25  # of a GPU for each task: its decoder and its encoder work on 
 PORT = 6379
 _KNOCK_SECONDS = 5.0
 _JOIN_SECONDS = 60.0
+_LAST_SECONDS = 2.0  # for what is removed at the end
 _FIRST_SECONDS = 600.0  # a cluster that grows on demand starts a machine in less
 _OWN = "vidcolor-ray-"
 # Where sockets lie, paths may have 107 bytes, on macOS 103; Ray itself needs some 70 of them.
@@ -60,6 +61,7 @@ class Engine:
         self._jobs = jobs
         self._quiet = contextlib.ExitStack()
         self._is_over = False
+        self._errands: list[Any] = []  # that nobody waits for, but the end
         self._lock = threading.Lock()
         self._quiet.enter_context(_hushed())
         try:
@@ -72,7 +74,7 @@ class Engine:
     def _start(self, processors: int) -> None:
         self._room = _Room()
         try:
-            self._init(num_cpus=processors, include_dashboard=False, _temp_dir=str(self._room.path))
+            self._init(address="local", num_cpus=processors, include_dashboard=False, _temp_dir=str(self._room.path))
         except Exception as error:
             raise FilmError(f"Ray does not start on this machine: {_first(error)}") from error
 
@@ -166,11 +168,11 @@ class Engine:
         return ticket
 
     def forget(self, film: object) -> None:
-        """Have all machines remove their copies of a film; nobody waits for that."""
-        for node in self._ray.nodes():
+        """Have all machines remove their copies of a film, before the end at the latest."""
+        for node in [] if self._is_over else self._ray.nodes():
             if node["Alive"]:
                 where = _affinity(self._ray, node["NodeID"], is_soft=True)
-                self._remote(copies.forget, num_cpus=0, scheduling_strategy=where).remote(film)
+                self._errands.append(self._remote(copies.forget, num_cpus=0, scheduling_strategy=where).remote(film))
 
     def _begun(
         self,
@@ -236,6 +238,9 @@ class Engine:
                 return
             self._is_over = True
             with contextlib.suppress(Exception):
+                if self._errands:
+                    self._ray.wait(self._errands, num_returns=len(self._errands), timeout=_LAST_SECONDS)
+            with contextlib.suppress(Exception):
                 self._ray.shutdown()
             if self._room is not None:
                 self._room.remove()
@@ -275,7 +280,8 @@ def _affinity(ray: Any, node: str, *, is_soft: bool = False) -> object:  # noqa:
 
 def _imported() -> Any:  # noqa: ANN401 - a module
     # Both are read while Ray is imported. It asks nobody outside, and says nothing of what it could do otherwise.
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Nor does it join, unasked, whatever cluster was last started on this machine.
+    os.environ["RAY_USAGE_STATS_ENABLED"] = os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         import ray

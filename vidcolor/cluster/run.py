@@ -256,7 +256,7 @@ class ClusterRun:
     def _close(self, story: _Story, result: Result) -> None:
         del self._stories[story.reel]
         story.reel.close()
-        if self._engine is not None and self._brake.code is None:
+        if self._engine is not None:
             self._engine.forget(story.reel.film)
         seconds = time.monotonic() - story.begun
         self._ended(story.number, replace(result, seconds=seconds, warnings=tuple(story.warnings)))
@@ -273,6 +273,9 @@ class ClusterRun:
 
     def _over(self) -> None:
         if self._engine is not None:
+            for reel in self._stories:
+                reel.give_up()
+                self._engine.forget(reel.film)
             self._engine.end()
         for story in list(self._stories.values()):
             self._close(story, Result(self._shown[story.number], "stopped", self._brake.code or 5))

@@ -19,7 +19,7 @@ from streams.shots import Gatherer, Pace
 from streams.source import Frame, VideoSource
 from vidcolor.archive.done import sha256_of
 from vidcolor.brake import Brake
-from vidcolor.cluster.copies import Fetch, located
+from vidcolor.cluster.copies import Fetch, located, own_room
 from vidcolor.cluster.values import End, Film, Head, Made, Place, Section, Weights, Written
 from vidcolor.films import FilmJob, Studio
 from vidcolor.job import Warnings, check_told, load_model, mark_of
@@ -245,7 +245,7 @@ def room_of(folder: Path, identity: str, is_shared: bool = True) -> Iterator[Roo
     if is_it:
         yield Room(folder, True)
         return
-    with tempfile.TemporaryDirectory(prefix="vidcolor-segments-") as own:
+    with own_room() as own:
         yield Room(Path(own), False)
 
 
