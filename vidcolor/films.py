@@ -135,9 +135,9 @@ class Studio:
         self._last = (gatherer, painter)
         with (
             prefetch(film, ahead) as frames,
-            prefetch(painter.paint(gatherer.batches(frames)), ahead) as pictures,
+            prefetch(painter.sketched(gatherer.batches(frames)), ahead) as sketches,
         ):
-            yield from pictures
+            yield from painter.finished(sketches)  # where pictures are written: the network is the slowest of all
 
     @property
     def after(self) -> Checkpoint:

@@ -23,12 +23,24 @@ NO_MEMORY = "the device has no memory for a single picture: try a smaller --side
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A frame and its colours: chroma planes at the size and depth of the coded format.
+class Sketch:
+    """A frame and what the network sees in it, still small: `ab`, (2, h/k, w/k) in Lab units, and luma `small`, (h, w).
 
     `before` is set where a segment begins: what a run that goes on from here would have to know. `shown` is what the
     shot shows up to here, told now and then, and by the last picture of a shot, by networks that tell it.
     """
+
+    frame: Frame
+    ab: Tensor
+    small: Plane
+    before: Checkpoint | None = None
+    begins_shot: bool = False
+    shown: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A frame and its colours: chroma planes at the size and depth of the coded format; the rest as in `Sketch`."""
 
     frame: Frame
     cb: Plane
@@ -68,6 +80,10 @@ class Painter:
         Raises:
             ModelError: a colour that is not finite, or no memory for even a single frame.
         """
+        return self.finished(self.sketched(batches))
+
+    def sketched(self, batches: Iterable[Batch]) -> Iterator[Sketch]:
+        """What the network sees in all batches: the first half of `paint`, and all that the network is needed for."""
         for batch in self._units(batches):
             before = Checkpoint(self.state, batch.opens, self.is_fp32) if batch.opens else None
             if batch.begins_shot:
@@ -75,12 +91,17 @@ class Painter:
             self.state = self._prepared(batch, self.state)
             light = self._maker.small_to_light(batch.small)
             ab, self.state = self._colour(light, self.state)
-            planes = self._maker.chroma(ab, batch.small)
-            shown = self._shown()
-            for number, (frame, (cb, cr)) in enumerate(zip(batch.frames, planes, strict=True)):
+            shown, colours = self._shown(), ab.float().cpu()
+            for number, (frame, seen, small) in enumerate(zip(batch.frames, colours, batch.small, strict=True)):
                 first, last = number == 0, number == len(batch.frames) - 1
                 begins = first and batch.begins_shot
-                yield Picture(frame, cb, cr, before if first else None, begins, shown if last else None)
+                yield Sketch(frame, seen, small, before if first else None, begins, shown if last else None)
+
+    def finished(self, sketches: Iterable[Sketch]) -> Iterator[Picture]:
+        """Pictures from sketches: the second half of `paint`, which another thread may do meanwhile."""
+        for one in sketches:
+            ((cb, cr),) = self._maker.chroma(one.ab[None], one.small[None])
+            yield Picture(one.frame, cb, cr, one.before, one.begins_shot, one.shown)
 
     def _shown(self) -> Mapping[str, float] | None:
         network = self._model.colorizer

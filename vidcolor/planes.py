@@ -45,7 +45,7 @@ class ChromaMaker:
         """Full-size planes of some pictures.
 
         Args:
-            ab: (T, 2, h/k, w/k) Lab units, as the network gave them.
+            ab: (T, 2, h/k, w/k) float32 on the CPU, Lab units.
             small: (T, h, w) luma code values of the source, as the network saw them.
 
         Yields:
@@ -54,7 +54,7 @@ class ChromaMaker:
         Raises:
             ModelError: a colour is not a finite number.
         """
-        for colours, light in zip(ab.float().cpu(), self._luma(small), strict=True):
+        for colours, light in zip(ab, self._luma(small), strict=True):
             with torch.inference_mode():
                 codes = self._small_codes(colours[None], light[None])
             yield self._enlarge(codes[0]), self._enlarge(codes[1])

@@ -51,7 +51,7 @@ class FineChromaMaker(ChromaMaker):
         if ab.shape[-2:] != small.shape[-2:]:
             yield from super().chroma(ab, small)
             return
-        for colours, light in zip(ab.float().cpu(), self._luma(small), strict=True):
+        for colours, light in zip(ab, self._luma(small), strict=True):
             codes = self._fine_codes(colours, light)
             yield self._enlarge(codes[0]), self._enlarge(codes[1])
 
