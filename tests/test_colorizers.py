@@ -116,14 +116,14 @@ def test_a_packed_network_follows_weights_that_are_changed_and_can_be_taught(
     pack(network)
     light = light[:2]
     with torch.inference_mode():
-        before, _ = _colour(network, light, [2])
+        before = network.perceive(light, network.start())[0]
     with torch.no_grad():
         for weights in network.parameters():
             weights.mul_(1.1)
     with torch.inference_mode():
-        after, _ = _colour(network, light, [2])
+        after = network.perceive(light, network.start())[0]
     network.requires_grad_(True)
-    taught, _ = _colour(network, light, [2])
+    taught = network.perceive(light, network.start())[0]
     taught.sum().backward()
     assert not torch.allclose(before, after, atol=100 * SAME)
     assert torch.allclose(after, taught, atol=SAME)

@@ -495,7 +495,7 @@ def test_without_opencv_keys_are_refused_in_a_sentence(
     motion._cv2.cache_clear()
     monkeypatch.setitem(sys.modules, "cv2", None)
     keys = paint(tmp_path / "keys" / "4.png", 4, 0).parent
-    with pytest.raises(UsageError, match=r"vidcolor\[guide\]"):
+    with pytest.raises(UsageError, match="opencv-python-headless"):
         restore(film, tmp_path / "out.mkv", options(keys))
     motion._cv2.cache_clear()
 

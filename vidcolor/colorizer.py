@@ -80,6 +80,8 @@ class Colorizer(nn.Module, ABC):
     """What training teaches it: "colours", or "kinds" of labelled tiles."""
     labels: tuple[str, ...] = ()
     """Names of what whole pictures may show, for networks that know any."""
+    is_steadied: bool = False
+    """Whether ``forward`` holds its colours still along the film's motion (vidcolor.steady)."""
     tells_labels: bool = False
     """Whether ``shown`` tells them of a shot."""
 
@@ -133,11 +135,24 @@ class Colorizer(nn.Module, ABC):
     def perceive(
         self, light: Tensor, state: State, condition: Tensor | None = None
     ) -> tuple[Tensor, State, Tensor | None]:
-        """As ``forward``, and what it sees in each frame by itself: features (T*B, C, H/8, W/8), alike for like things.
+        """As ``forward`` with colours as they come, not held still, and what it sees in each frame by itself: features.
+
+        They are (T*B, C, H/8, W/8), alike for like things.
 
         None from a network that has no such features: then nothing is found again by them.
         """
         return (*self(light, state, condition), None)
+
+    def settled(self, ab: Tensor, light: Tensor, before: State, after: State) -> tuple[Tensor, State]:
+        """Colours as they are shown, and the memory behind them, from what ``perceive`` gave: see vidcolor.steady.
+
+        Colours that a loss is to be taken of are left as they are: it is the network that is taught.
+        """
+        if not self.is_steadied or ab.requires_grad:
+            return ab, after
+        from vidcolor.steady import steadied
+
+        return steadied(ab, light, before, after)
 
     def guide(self, state: State, light: Tensor, ab: Tensor, mask: Tensor) -> State:
         """Take a coloured key into the memory: from its frame on it is carried along motion, and found again anywhere.

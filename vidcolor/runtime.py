@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from streams.errors import ModelError
 from vidcolor import device, zoo
 from vidcolor.colorizer import Colorizer, State
+from vidcolor.steady import COLOURS, LIGHT
 
 if TYPE_CHECKING:
     from vidcolor.zoo import LoadedModel
@@ -88,7 +89,8 @@ class Compiled(Colorizer):
         for frame in light.float().numpy():
             ab, *kept = program.run([frame[None], told, *kept])
             colours.append(torch.from_numpy(ab))
-        return torch.cat(colours), State(dict(zip(program.names, map(torch.from_numpy, kept), strict=True)))
+        after = State(dict(zip(program.names, map(torch.from_numpy, kept), strict=True)))
+        return self._network.settled(torch.cat(colours), light, state, after)
 
     def _program(self, size: tuple[int, ...]) -> Program:
         with self._lock:
@@ -112,8 +114,8 @@ class Program:
     run: Callable[[list[Array]], list[Array]]
 
     def knows(self, state: State) -> bool:
-        """Whether that is all that a state holds."""
-        return set(state.tensors) <= set(self.names)
+        """Whether that is all that a network needs of a state: what was shown last is seen to behind it."""
+        return set(state.tensors) <= {*self.names, COLOURS, LIGHT}
 
 
 class _Flat(nn.Module):
@@ -125,7 +127,7 @@ class _Flat(nn.Module):
 
     def forward(self, light: Tensor, told: Tensor, *memory: Tensor) -> tuple[Tensor, ...]:
         state = State(dict(zip(self._names, memory, strict=True)))
-        ab, after = self._network(light, state, told if self._network.spec.takes_stock else None)
+        ab, after, _ = self._network.perceive(light, state, told if self._network.spec.takes_stock else None)
         return ab, *(after.tensors[name] for name in self._names)
 
 
@@ -136,7 +138,7 @@ def compiled(network: Colorizer, size: tuple[int, ...], precision: str) -> Progr
         ModelError: OpenVINO does not know all that it does.
     """
     with torch.inference_mode():
-        _, state = network(torch.zeros(1, 1, *size), network.start())
+        _, state, _ = network.perceive(torch.zeros(1, 1, *size), network.start())
     try:
         return _program(network, size, precision, state)
     except RuntimeError as error:

@@ -1,6 +1,6 @@
 """Where things move, from the grey alone: OpenCV's DIS flow, and which pixels of it can be trusted.
 
-The only module that needs OpenCV. Sources: Kroeger et al., ECCV 2016 (DIS); Sundaram et al., ECCV 2010 (occlusions).
+Sources: Kroeger et al., ECCV 2016 (DIS); Sundaram et al., ECCV 2010 (occlusions).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def dis_flow() -> Callable[[Bytes, Bytes], Flow]:
     try:
         import cv2
     except ImportError as error:
-        raise UsageError("measuring film needs OpenCV: install vidcolor[train]") from error
+        raise UsageError("measuring film needs OpenCV: pip install opencv-python-headless") from error
     finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
     def flow(one: Bytes, other: Bytes) -> Flow:

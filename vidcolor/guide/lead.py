@@ -65,7 +65,9 @@ def led(network: Colorizer, light: Tensor, state: State, condition: Tensor | Non
     if light.ndim != 4:
         raise ValueError("one film at a time is led by keys")
     known = memory.read(state)
-    own, state, eighth = network.perceive(light, memory.without(state), condition)
+    alone = memory.without(state)
+    own, state, eighth = network.perceive(light, alone, condition)
+    own, state = network.settled(own, light, alone, state)
     made = []
     for index in range(len(light)):
         seen = None if eighth is None else eighth[index : index + 1]

@@ -17,9 +17,10 @@ from streams.errors import UsageError
 Grey = NDArray[np.uint8]
 Planes = NDArray[np.float32]
 
-NO_OPENCV = "coloured frames are carried with OpenCV, which is not here: install vidcolor[guide]"
+NO_OPENCV = "colours are carried along motion with OpenCV, which is not here: pip install opencv-python-headless"
 _LOOK = (5, 5)  # pixels around a place that are compared
 _LESS = 0.95  # a place that is sought anew is taken where it fits better than the one carried by this much
+_SMALLEST = 12  # pixels: DIS finds nothing in less
 _OUTSIDE = 0.3  # what a pixel beyond the edge counts, in grey levels
 
 
@@ -88,6 +89,26 @@ def _flow(one: Grey, other: Grey, first_guess: Planes | None = None) -> Planes:
 def carried(where: Planes, before: Grey, now: Grey) -> Planes:
     """The map of `now` into a third picture, from that of `before` (`where`) and the motion between the two."""
     return fetched(where, _cv2().add(places(now.shape), _flow(now, before)))
+
+
+def levels(light: Planes) -> Grey:
+    """Grey levels (H, W) in whole numbers."""
+    return np.clip(np.rint(light), 0, 255).astype(np.uint8)
+
+
+def traced(now: Grey, before: Grey) -> Planes:
+    """The map of a picture into the one before it, when both are so small that every pixel counts."""
+    if min(now.shape) < _SMALLEST:
+        return places(now.shape)
+    cv2 = _cv2()
+    finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    finder.setFinestScale(0)
+    finder.setPatchSize(8)
+    finder.setPatchStride(6)
+    finder.setGradientDescentIterations(8)
+    finder.setVariationalRefinementIterations(0)
+    found: Planes = cv2.add(places(now.shape), finder.calc(now, before, None))
+    return found
 
 
 def misfit(where: Planes, there: Planes, now: Planes) -> Planes:

@@ -70,6 +70,7 @@ class Reel(Colorizer):
     spec = Spec("reel", side=256, stride=16, scale=2, licence="MIT", needs_state=True, takes_stock=True)
     depth = 256
     pretrained = ("conv1", "layer")
+    is_steadied = True
     temperature = 0.38
     # Shares of the colours by light (L*/100): none in black, few in dark clothes, all between, few in burnt-out skies.
     # They follow how much chroma pictures of the training set have there, against how much the network gives.
@@ -100,7 +101,7 @@ class Reel(Colorizer):
         if self.is_led(state):
             return self.led(light, state, condition)
         ab, next_state, _ = self.perceive(light, state, condition)
-        return ab, next_state
+        return self.settled(ab, light, state, next_state)
 
     def perceive(
         self, light: Tensor, state: State, condition: Tensor | None = None

@@ -51,7 +51,7 @@ class Checker:
             try:
                 dis_flow()
             except UsageError as error:
-                raise InputError("clips cannot be measured without OpenCV: install vidcolor[train]") from error
+                raise InputError(str(error)) from error
         return cls(pictures, films, device)
 
     def measure(self, weights: Mapping[str, Tensor], of: Colorizer) -> Figures:
