@@ -19,6 +19,7 @@ from vidcolor.train.decode import CLIPS, PICTURES, SIDE, Clip, Found, decoded
 __all__ = ["CLIPS", "PICTURES", "Store", "open_store"]
 
 FORM = 2
+_END = 1 << 16
 """Of the flat file and its index: films cut into shots, labels kept."""
 GREY = 2.0
 """Mean distance from grey, in 8-bit code values, under which something is taken for black and white and left out."""
@@ -66,7 +67,7 @@ def open_store(sources: Iterable[Path], cache: Path, kind: frozenset[str], threa
 
     Args:
         sources: folders (searched whole), tar files, single files.
-        cache: folder for the flat file, named after the sources' names, sizes and times.
+        cache: folder for the flat file, named after the sources' names, sizes, beginnings and ends.
         kind: PICTURES or CLIPS.
         threads: that decode; 0 = one a processor.
 
@@ -78,13 +79,22 @@ def open_store(sources: Iterable[Path], cache: Path, kind: frozenset[str], threa
     what = "picture" if kind is PICTURES else "clip"
     if not files:
         raise InputError(f"no {what} found in {', '.join(printable(source) for source in named)}")
-    stamps = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-    digest = hashlib.sha256(repr((FORM, stamps)).encode())
+    digest = hashlib.sha256(repr((FORM, [_stamp(path) for path in files])).encode())
     base = cache / f"{what}s-{SIDE}-{digest.hexdigest()[:12]}"
     if not base.with_suffix(".json").exists():
         cache.mkdir(parents=True, exist_ok=True)
         _write(base, decoded(files, kind, threads or os.cpu_count() or 1))
     return _read(base, what)
+
+
+def _stamp(path: Path) -> tuple[str, int, str]:
+    """What a file is known by again when it was copied: its time says nothing then."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        ends = file.read(_END)
+        file.seek(max(0, size - _END))
+        ends += file.read(_END)
+    return path.name, size, hashlib.sha256(ends).hexdigest()
 
 
 def _listing(source: Path, kind: frozenset[str]) -> list[Path]:
