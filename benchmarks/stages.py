@@ -37,13 +37,14 @@ class Bench:
 STAGES = ("decode", "small luma", "network", "chroma", "encode")
 """Of a restoration, in order. "encode" holds the pipe, ffmpeg, and the look at what it wrote."""
 PASSTHROUGH = "passthrough"
+_LASTING = ("encode", PASSTHROUGH)  # these start a program: what a frame costs is seen when some frames more are done
 """Decoded here and encoded by ffmpeg, as in a restoration, but without colours."""
 
 
 def once(bench: Bench, count: int) -> Iterator[tuple[str, Spent]]:
     """Cost of a frame in each stage by itself, then of all but the colouring: the first ``count`` frames, in memory."""
     for name, spent in _once(bench, count):
-        yield name, spent.share(count)
+        yield name, spent if name in _LASTING else spent.share(count)
 
 
 def _once(bench: Bench, count: int) -> Iterator[tuple[str, Spent]]:
@@ -70,8 +71,15 @@ def _once(bench: Bench, count: int) -> Iterator[tuple[str, Spent]]:
     aside(lambda: list(maker.chroma(colours[0][:1], shots[0].small[:1])))
     yield "chroma", work(lambda: aside(lambda: planes.extend(_planes(maker, colours, shots))))
 
-    yield "encode", work(lambda: _encode(plan, info, zip(frames, planes, strict=True)))
-    yield PASSTHROUGH, work(lambda: _pass(bench.film, plan, planes[0], count))
+    pictures = list(zip(frames, planes, strict=True))
+    yield "encode", _each(lambda some: _encode(plan, info, pictures[:some]), count)
+    yield PASSTHROUGH, _each(lambda some: _pass(bench.film, plan, planes[0], some), count)
+
+
+def _each(task: Callable[[int], None], count: int) -> Spent:
+    """What each frame costs of a task that also costs something to begin and to end: ``count`` against a third."""
+    few = max(1, count // 3)
+    return work(lambda: task(count)).less(work(lambda: task(few))).share(max(1, count - few))
 
 
 def _size(model: LoadedModel, form: PictureFormat, options: Options) -> tuple[int, int]:
