@@ -131,6 +131,45 @@ def chance(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_chance(tmp_path_factory.mktemp("chance") / "chance.safetensors")
 
 
+@pytest.fixture(scope="session")
+def network() -> LoadedModel:
+    """The main network with weights of chance, loaded."""
+    import torch
+
+    from vidcolor import device
+    from vidcolor.models.reel import Reel
+    from vidcolor.zoo import LoadedModel
+
+    torch.manual_seed(3)
+    loaded = Reel().fold().requires_grad_(False)
+    return LoadedModel(loaded, "reel", "0" * 64, Path("reel"), device.Place(torch.device("cpu"), "fp32"))
+
+
+@pytest.fixture
+def reel(network: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> LoadedModel:
+    """That network in the place of the trained one, and a judge of coloured keys that was never taught."""
+    from vidcolor import frames, job
+    from vidcolor.guide import lead
+    from vidcolor.guide.judge import Judge
+
+    untaught = Judge().eval().requires_grad_(False)
+    for room in (job, frames):
+        monkeypatch.setattr(room, "load_model", lambda options: network)
+    monkeypatch.setattr(lead, "judge_of", lambda: untaught)
+    return network
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Pictures this small gain nothing by threads, and lose much where others want the processors."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> str:
     """Put the tiny network in the place of the trained one; its name."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -13,109 +13,31 @@ import numpy as np
 import pytest
 import torch
 from conftest import MakeFilm, moving_picture
-from numpy.typing import NDArray
+from paints import CLOSE, ORANGE, SIZE, Ear, chroma, options, paint, wanted
 from PIL import Image
 
 from streams.errors import FilmError, InputError, OutputError, UsageError
 from vidcolor.brake import Brake
 from vidcolor.cli import main
 from vidcolor.color import chroma_from_rgb, rgb_at_luma
-from vidcolor.frames import ColorFrame, colorize
+from vidcolor.frames import colorize
 from vidcolor.guide import attend, carry, lead, memory, motion
 from vidcolor.guide.choose import Wish
 from vidcolor.guide.chroma import looked_up
 from vidcolor.guide.judge import Judge
 from vidcolor.guide.keyframes import write_keyframes
 from vidcolor.guide.keys import listed, read_colours
-from vidcolor.options import Options
 from vidcolor.pipeline import restore
 from vidcolor.watch import Watcher
 from vidcolor.zoo import LoadedModel
 
-SIZE = (96, 128)
-ORANGE = (1.0, 0.55, 0.2)
-CLOSE = 3.0  # code values of chroma: what small network size, half-size chroma and rounding leave of a flat colour
-
-
-class Ear(Watcher):
-    """Keeps what is said."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def warned(self, text: str) -> None:
-        self.said.append(text)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Pictures this small gain nothing by threads, and lose much where others want the processors."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def network() -> LoadedModel:
-    """The main network with chance weights."""
-    from vidcolor import device
-    from vidcolor.models.reel import Reel
-
-    torch.manual_seed(3)
-    loaded = Reel().fold().requires_grad_(False)
-    return LoadedModel(loaded, "reel", "0" * 64, Path("reel"), device.Place(torch.device("cpu"), "fp32"))
-
-
-@pytest.fixture
-def reel(network: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> LoadedModel:
-    """The network in the place of the trained one, and a judge that was never taught."""
-    from vidcolor import frames, job
-
-    untaught = Judge().eval().requires_grad_(False)
-    for room in (job, frames):
-        monkeypatch.setattr(room, "load_model", lambda options: network)
-    monkeypatch.setattr(lead, "judge_of", lambda: untaught)
-    return network
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
 def film(make_film: MakeFilm) -> Path:
     """Two shots of ten frames."""
     return make_film("film.mkv", 20, SIZE, cuts=(10,))
-
-
-def paint(path: Path, index: int, scene: int, colour: tuple[float, float, float] = ORANGE, **box: slice) -> Path:
-    """Write a frame of the film in one colour (`rows`, `columns`: only there)."""
-    luma = moving_picture(index, SIZE, scene)
-    shade = np.clip((luma.astype(np.float32) - 16) / 219, 0, 1)[..., None]
-    tinted = shade * np.array(colour, np.float32)
-    part = np.zeros(SIZE, bool)
-    part[box.get("rows", slice(None)), box.get("columns", slice(None))] = True
-    rgb = np.where(part[..., None], tinted, np.repeat(shade, 3, 2))
-    path.parent.mkdir(exist_ok=True)
-    Image.fromarray((rgb * 255 + 0.5).astype(np.uint8)).save(path)
-    return path
-
-
-def options(keys: Path | None = None, **more: object) -> Options:
-    return Options(keys=None if keys is None else str(keys), side=128, **more)  # type: ignore[arg-type]
-
-
-def chroma(frames: list[ColorFrame]) -> NDArray[np.float32]:
-    """(T, 2, h, w), 128 taken off."""
-    return np.stack([np.stack((frame.cb, frame.cr)) for frame in frames]).astype(np.float32) - 128
-
-
-def wanted(index: int, scene: int, colour: tuple[float, float, float] = ORANGE) -> NDArray[np.float32]:
-    """Cb and Cr that a frame has in a colour, at half size."""
-    luma = torch.from_numpy(moving_picture(index, SIZE, scene).astype(np.float32))[None, None]
-    luma = torch.nn.functional.avg_pool2d(((luma - 16) / 219).clamp(0, 1), 2)
-    from vidcolor.color import lab_from_rgb
-
-    ab = lab_from_rgb(luma * torch.tensor(colour).view(1, 3, 1, 1))[:, 1:]
-    rgb = rgb_at_luma(ab, luma, "bt601")
-    return chroma_from_rgb(rgb, "bt601")[0].numpy() * 224
 
 
 # keyframes

@@ -60,7 +60,8 @@ class FilmJob(Job):
         """Colour all pictures and write them."""
         mark = str(mark_of(model, self.options, self._source.info.path))
         catalogue = Catalogue.of(self.options.labels, self.options.overwrite, model)
-        studio = Studio(model, self.options, warnings).guided_for(self._source, brake)
+        studio = Studio(model, self.options, warnings).guided_for(self._source, brake, watcher)
+        self.guide_seconds = studio.guide_seconds
         with VideoSink(self._plan, self._source.info, mark) as sink, brake.guarding(sink.abort):
             watcher.started(self.total, self._guess())
             with closing(studio.colour(self._source, self._plan.coded)) as coloured:
@@ -105,17 +106,23 @@ class Studio:
         self._options = options
         self._guidance: Guidance | None = None
 
-    def guided_for(self, film: VideoSource, brake: Brake) -> Studio:
+    def guided_for(self, film: VideoSource, brake: Brake, watcher: Watcher | None = None) -> Studio:
         """Look for the keys of a film before work begins, if there are any; returns itself.
 
         Raises:
             InputError: a key cannot be read, or names no frame of the film.
         """
         if self._options.is_guided:
-            from vidcolor.guide.crew import guidance_of
+            from vidcolor.guide.crew import Crew
 
-            self._guidance = guidance_of(film, self._options, self._seen_size(film.info.format), self._left_out, brake)
+            crew = Crew(self._options, self._left_out, (watcher or Watcher()).noted, brake)
+            self._guidance = crew.guidance_of(film, self._seen_size(film.info.format))
         return self
+
+    @property
+    def guide_seconds(self) -> float:
+        """How long another network took to colour keys."""
+        return self._guidance.seconds if self._guidance else 0.0
 
     def colour(
         self, film: Footage, coded: PictureFormat, pace: Pace | None = None, since: Checkpoint | None = None

@@ -44,6 +44,7 @@ class Job(ABC):
         self.target = target
         self.options = options
         self.damage = ""
+        self.guide_seconds = 0.0
 
     @property
     def is_taken(self) -> bool:
@@ -92,7 +93,8 @@ class Job(ABC):
         brake.check()
         watcher.noted(f"model {printable(model.name)} on {model.place}, weights {model.sha256}")
         frames = self.work(model, warnings, watcher, brake)
-        report = Report(frames, self.target, model.name, model.sha256, tuple(warnings.told), self.damage)
+        told, seconds = tuple(warnings.told), self.guide_seconds
+        report = Report(frames, self.target, model.name, model.sha256, told, self.damage, seconds)
         watcher.finished(report)
         return report
 

@@ -40,6 +40,8 @@ class Options:
         stock: what the film could see: "blue", "ortho" or "pan"; "auto" = as the year suggests, else untold.
         year: that the film was shot in.
         keys: folder of coloured pictures of some of its frames, named by their numbers.
+        hints: JSON file of dots and strokes of colour on some of its frames.
+        guide: ONNX file of a still colorizer that colours a few frames of each shot, which the others are coloured by.
         reference: coloured pictures that are like some of it, of the same place or person.
         start: seconds; pictures before it are left out.
         stop: seconds; pictures from it on are left out.
@@ -66,6 +68,8 @@ class Options:
     stock: str = "auto"
     year: int | None = None
     keys: str | None = None
+    hints: str | None = None
+    guide: str | None = None
     reference: tuple[str, ...] = ()
     start: Fraction | None = None
     stop: Fraction | None = None
@@ -134,17 +138,22 @@ class Options:
 
     @property
     def is_guided(self) -> bool:
-        """Whether there are coloured pictures to go by."""
-        return bool(self.keys or self.reference)
+        """Whether there are colours to go by."""
+        return self.is_keyed or bool(self.reference)
+
+    @property
+    def is_keyed(self) -> bool:
+        """Whether frames of the film itself are coloured: it has to be read twice then."""
+        return self.keys is not None or self.hints is not None or self.guide is not None
 
     @property
     def guides_digest(self) -> str:
-        """A fingerprint of all coloured pictures by their content; empty where there are none."""
+        """A fingerprint of all that gives colours, by its content; empty where there is none."""
         if not self.is_guided:
             return ""
         from vidcolor.guide.files import digest_of
 
-        return digest_of(self.keys, self.reference)
+        return digest_of(self)
 
     def _check_stock(self) -> None:
         _demand(self.stock in ("auto", *STOCKS), f"--stock {printable(self.stock)}: auto, {', '.join(STOCKS)}")

@@ -79,13 +79,13 @@ def check_guides(source: Path | str, options: Options) -> None:
 
     Raises:
         UsageError: the film comes through a pipe, or OpenCV is not installed.
-        InputError: there are no keys, or their names are not numbers of frames.
+        InputError: there are no keys, their names are not numbers of frames, or hints make no sense.
     """
     from vidcolor.guide.files import check
 
-    if options.keys and source == PIPE:
-        raise UsageError("--keys needs a film that can be read twice: a pipe cannot")
-    check(options.keys, options.reference)
+    if options.is_keyed and source == PIPE:
+        raise UsageError("--keys, --hints and --guide need a film that can be read twice: a pipe cannot")
+    check(options)
 
 
 def open_source(source: Path | str, options: Options) -> VideoSource:
@@ -102,7 +102,7 @@ def open_source(source: Path | str, options: Options) -> VideoSource:
 def _still_job(film: VideoSource, target: Path | str | Shelf | None, options: Options) -> StillJob:
     assert film.still is not None
     if options.is_guided:
-        raise UsageError("--keys and --reference are for films, not for a still picture")
+        raise UsageError("--keys, --hints, --guide and --reference are for films, not for a still picture")
     path = film.info.path
     if target is None or isinstance(target, Shelf):
         assert path is not None

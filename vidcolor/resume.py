@@ -49,7 +49,8 @@ class ResumableJob(FilmJob):
     def work(self, model: LoadedModel, warnings: Warnings, watcher: Watcher, brake: Brake) -> int:
         """Colour what is not coloured yet, then join it all."""
         assert self.target is not None
-        studio = Studio(model, self.options, warnings).guided_for(self._source, brake)
+        studio = Studio(model, self.options, warnings).guided_for(self._source, brake, watcher)
+        self.guide_seconds = studio.guide_seconds
         with Folder(self.target, self.identity(model)) as folder:
             warnings.tell(folder.sentences, OutputError)
             with self._telling(folder, watcher):

@@ -17,6 +17,7 @@ class Report:
         sha256: of its weights.
         warnings: what could not be carried over, what was damaged.
         damage: of that the pictures that the input has lost, counted; empty where it is whole.
+        guide_seconds: that another network took to colour keys, before all else.
     """
 
     frames: int
@@ -25,6 +26,7 @@ class Report:
     sha256: str
     warnings: tuple[str, ...] = ()
     damage: str = ""
+    guide_seconds: float = 0.0
 
 
 class Watcher:

@@ -106,14 +106,12 @@ def _check(args: argparse.Namespace, options: Options) -> None:
         raise UsageError("many films cannot go to stdout: -o names a folder for them")
     if options.labels is not None:
         raise UsageError("--labels is of one film: restore it by itself")
-    if options.keys is not None:
-        raise UsageError("--keys are frames of one film: give one INPUT")
+    if options.keys is not None or options.hints is not None:
+        raise UsageError("--keys and --hints are for frames of one film: give one INPUT")
     if args.on is not None and options.is_guided:
-        raise UsageError("--on knows no coloured pictures: leave out --reference")
+        raise UsageError("--on knows no colours to go by: leave out --reference and --guide")
     if args.on is not None:
         address_of(args.on)
-        if options.is_guided:
-            raise UsageError("--on has no way to spread what --keys and --reference show: leave out one of them")
     if args.output and not _is_one_to_one(args) and Path(args.output).exists() and not Path(args.output).is_dir():
         raise OutputError(f"{printable(args.output)} is no folder: many outputs need one")
 

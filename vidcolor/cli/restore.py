@@ -85,6 +85,10 @@ def _add_guides(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("coloured pictures to go by")
     keys = "folder of coloured frames, named by their numbers as `vidcolor keyframes` does (default: none)"
     group.add_argument("--keys", metavar="DIR", help=keys)
+    hints = "JSON file of dots and strokes of colour on frames, see docs/guide.md (default: none)"
+    group.add_argument("--hints", metavar="FILE", help=hints)
+    model = "ONNX file of a still colorizer: colours frames of each shot, to be carried on (default: none)"
+    group.add_argument("--guide", metavar="MODEL", help=model)
     like = "a coloured picture of the same place, costume or person; may be given again (default: none)"
     group.add_argument("--reference", metavar="IMAGE", action="append", help=like)
 

@@ -83,7 +83,8 @@ class Voice(Watcher):
             rate = (report.frames - self._done_before) / max(time.monotonic() - self._begun, 1e-3)
             where = report.output or "stdout"
             lost = f"; the input has lost some: {report.damage}" if report.damage else ""
-            self.write(f"vidcolor: {where}: {report.frames} pictures, {rate:.1f} a second{lost}")
+            guided = f"; the guide took {report.guide_seconds:.1f} s before" if report.guide_seconds else ""
+            self.write(f"vidcolor: {where}: {report.frames} pictures, {rate:.1f} a second{guided}{lost}")
 
     def close(self) -> None:
         """Stop whatever moves."""
@@ -152,7 +153,8 @@ class JsonVoice(Voice):
             self._frame = report.frames
             if self._told[0] != report.frames:
                 self._tell()
-        self.event("done", frame=report.frames, output=str(report.output or "-"))
+        guided = {"guide_seconds": round(report.guide_seconds, 3)} if report.guide_seconds else {}
+        self.event("done", frame=report.frames, output=str(report.output or "-"), **guided)
 
     def close(self) -> None:
         """End the heartbeat."""

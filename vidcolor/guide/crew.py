@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from streams.formats import PictureFormat
-from streams.source import VideoSource
+from streams.source import Frame, VideoSource
 from vidcolor.brake import Brake
+from vidcolor.guide.choose import ShotLook, Wish
+from vidcolor.guide.exported import StillColorizer
+from vidcolor.guide.hints import BLINK, Hint, Hints, read_hints
+from vidcolor.guide.keyframes import looked_at
 from vidcolor.guide.keys import listed
 from vidcolor.guide.plan import Guidance
-from vidcolor.guide.scout import Scout
+from vidcolor.guide.scout import Scout, Wanted
 from vidcolor.options import Options
 
 if TYPE_CHECKING:
@@ -22,29 +31,98 @@ if TYPE_CHECKING:
     from vidcolor.zoo import LoadedModel
 
 
-def guidance_of(
-    film: VideoSource, options: Options, size: tuple[int, int], warn: Callable[[str], None], brake: Brake
-) -> Guidance:
-    """Find the frames of all keys in a film, which is read for it up to the last of them.
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Who looks for the keys of films.
 
-    Args:
-        film: that is to be restored; it is not touched.
-        options: say what it is to be coloured by.
-        size: height and width at which a network sees its frames.
+    Attributes:
+        options: say what films are to be coloured by.
         warn: hears which keys are left out.
+        note: hears what another network did.
         brake: ends it.
-
-    Raises:
-        InputError: a key names no frame, cannot be read, or has another shape than the film.
     """
-    references = tuple(map(Path, options.reference))
-    if options.keys is None:
-        return Guidance(references=references)
-    files, part = listed(Path(options.keys)), (options.start, options.stop)
-    begin = Fraction(0) if part != (None, None) else None  # then times count from the film's beginning
-    with closing(VideoSource(film.info.path, start=begin, is_exact=options.resume)) as whole:
-        found = Scout(size, warn, brake.check).find(whole, files, part)
-    return Guidance(found.keys, found.starts, references)
+
+    options: Options
+    warn: Callable[[str], None]
+    note: Callable[[str], None]
+    brake: Brake
+
+    def guidance_of(self, film: VideoSource, size: tuple[int, int]) -> Guidance:
+        """Find the frames of all keys in a film, which is read for it up to the last of them.
+
+        Args:
+            film: that is to be restored; it is not touched.
+            size: height and width at which a network sees its frames.
+
+        Raises:
+            InputError: a key or a hint is for no frame, or a key cannot be read or has another shape than the film.
+            ModelError: the still colorizer cannot be loaded, or fails.
+        """
+        options = self.options
+        references = tuple(map(Path, options.reference))
+        if not options.is_keyed:
+            return Guidance(references=references)
+        wanted, artist = self._wanted(film), self._artist(film, size)
+        part = (options.start, options.stop)
+        begin = Fraction(0) if part != (None, None) else None  # then times count from the film's beginning
+        scout = Scout(size, self.warn, self.brake.check, artist.colours if artist else None)
+        with closing(VideoSource(film.info.path, start=begin, is_exact=options.resume)) as whole:
+            found = scout.find(whole, wanted, part)
+        return Guidance(found.keys, found.starts, references, artist.told(self.note) if artist else 0.0)
+
+    def _wanted(self, film: VideoSource) -> Wanted:
+        options = self.options
+        keys = [] if options.keys is None else listed(Path(options.keys))
+        hints = Hints() if options.hints is None else read_hints(Path(options.hints))
+        asked = self._asked(film, {key.number for key in keys}, hints.hints) if options.guide else frozenset[int]()
+        return Wanted(keys, hints, options.hints or "", asked)
+
+    def _artist(self, film: VideoSource, size: tuple[int, int]) -> _Artist | None:
+        guide = self.options.guide
+        return None if guide is None else _Artist(StillColorizer(Path(guide)), film.info.format, size)
+
+    def _asked(self, film: VideoSource, keyed: set[int], hints: Sequence[Hint]) -> frozenset[int]:
+        """Frames for another network: those with a key or hints, and of shots that have none those that are chosen."""
+        assert film.info.path is not None
+        shots = looked_at(film.info.path, Wish(), self.brake, is_exact=self.options.resume)
+        times = [time for look, _ in shots for time in look.times]
+        timed = {bisect_right(times, times[0] + hint.time + BLINK) - 1 for hint in hints if hint.time is not None}
+        mine = keyed | timed | {hint.frame for hint in hints if hint.frame is not None}
+        asked = set[int]()
+        for look, chosen in shots:
+            asked |= mine.intersection(look.numbers) or self._wanted_of(look, chosen)
+        return frozenset(asked)
+
+    def _wanted_of(self, look: ShotLook, chosen: list[int]) -> set[int]:
+        """Those of a shot's chosen frames that are restored; its middle one if none is."""
+        start, stop = self.options.start, self.options.stop
+        inside = [
+            number
+            for number, time in zip(look.numbers, look.times, strict=True)
+            if (start is None or time >= start) and (stop is None or time < stop)
+        ]
+        return set(inside).intersection(chosen) or set(inside[len(inside) // 2 :][:1])
+
+
+@dataclass(frozen=True, slots=True)
+class _Artist:
+    """A still colorizer at work on a film: its form, and the size that colours are wanted at."""
+
+    colorizer: StillColorizer
+    form: PictureFormat
+    size: tuple[int, int]
+
+    def colours(self, frame: Frame) -> NDArray[np.float32]:
+        """Of a frame: (2, h, w)."""
+        form = self.form
+        shade = (frame.luma.astype(np.float32) - form.luma_zero) / np.float32(form.luma_peak - form.luma_zero)
+        return self.colorizer.colours(np.clip(shade, 0, 1), self.size)
+
+    def told(self, note: Callable[[str], None]) -> float:
+        """Say what was done; the seconds that it took."""
+        frames, seconds = self.colorizer.frames, self.colorizer.seconds
+        note(f"guide: {frames} frames coloured in {seconds:.1f} s by {self.colorizer.way}")
+        return seconds
 
 
 def painter_of(

@@ -51,7 +51,7 @@ def write_keyframes(
     if str(source) == PIPE:
         raise UsageError("keyframes reads a film twice: a pipe cannot be read again")
     _check_folder(folder, overwrite)
-    shots = _looked_at(Path(source), wish or Wish(), watcher, brake)
+    shots = looked_at(Path(source), wish or Wish(), brake, watcher)
     with _hidden_beside(folder) as part:
         _write_pictures(Path(source), part, {number for _, chosen in shots for number in chosen}, brake)
         page = sheet(Path(source).name, folder.name, [_shot(look, chosen) for look, chosen in shots])
@@ -72,10 +72,12 @@ def _check_folder(folder: Path, overwrite: bool) -> None:
         raise OutputError(f"{printable(folder)} is there already and holds something: -y adds to it")
 
 
-def _looked_at(source: Path, wish: Wish, watcher: Watcher, brake: Brake) -> list[tuple[ShotLook, list[int]]]:
-    """Every shot, and the numbers of its frames that were chosen."""
-    shots = list[tuple[ShotLook, list[int]]]()
-    with closing(VideoSource(source)) as film:
+def looked_at(
+    source: Path, wish: Wish, brake: Brake, watcher: Watcher | None = None, is_exact: bool = False
+) -> list[tuple[ShotLook, list[int]]]:
+    """Every shot, and the numbers of its frames that were chosen; `is_exact` as for `VideoSource`."""
+    watcher, shots = watcher or Watcher(), list[tuple[ShotLook, list[int]]]()
+    with closing(VideoSource(source, is_exact=is_exact)) as film:
         if film.still is not None:
             raise InputError(f"{film.info.name} is a still picture: colour it as it is")
         watcher.started(film.info.frames_from_header)

@@ -73,6 +73,13 @@ def split(planes: Planes) -> tuple[Planes, ...]:
     return parts
 
 
+def without_grain(grey: Grey) -> Planes:
+    """A picture (H, W) without its grain, edges where they were: median, then bilateral."""
+    cv2 = _cv2()
+    smooth: Planes = cv2.bilateralFilter(cv2.medianBlur(grey, 3), 7, 18, 3).astype(np.float32)
+    return smooth
+
+
 def _flow(one: Grey, other: Grey, first_guess: Planes | None = None) -> Planes:
     cv2 = _cv2()
     finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)

@@ -13,11 +13,12 @@ from streams.shots import Batch
 from vidcolor.color import lightness_from_luma
 from vidcolor.colorizer import network_size
 from vidcolor.guide import carry, memory
+from vidcolor.guide.brush import laid
 from vidcolor.guide.judge import Carried
 from vidcolor.guide.keys import read_colours
 from vidcolor.guide.lead import guided, led
 from vidcolor.guide.palette import coloured_at, luma_at
-from vidcolor.guide.plan import Guidance, Placed
+from vidcolor.guide.plan import Guidance, Placed, unpacked
 from vidcolor.memory import State
 from vidcolor.painter import Painter
 
@@ -45,6 +46,7 @@ class GuidedPainter(Painter):
         self._guidance, self._reach = guidance, reach
         self._back: dict[int, Carried] = {}
         self._begun = 0
+        self._coloured: dict[int, tuple[Tensor, Tensor]] = {}
         self._stills = [self._still(path) for path in guidance.references]
         return self
 
@@ -93,8 +95,19 @@ class GuidedPainter(Painter):
         return self._maker.small_to_light(batch.small).to(kind.dtype).float()
 
     def _colours(self, placed: Placed) -> tuple[Tensor, Tensor]:
+        """A key's colours; the last few are kept, since a key is carried back first, and remembered then."""
+        if placed.index not in self._coloured:
+            self._coloured[placed.index] = self._read(placed)
+            if len(self._coloured) > memory.MOST:
+                del self._coloured[next(iter(self._coloured))]
+        return self._coloured[placed.index]
+
+    def _read(self, placed: Placed) -> tuple[Tensor, Tensor]:
         size = (placed.small.shape[0], placed.small.shape[1])
-        return coloured_at(read_colours(placed.path), size)
+        ground = _ground(placed, size)
+        if not placed.hints and ground is not None:
+            return ground
+        return laid(self._maker.small_to_light(placed.small[None]), placed.hints, ground, placed.wide)
 
     def _prepared(self, batch: Batch, state: State) -> State:
         index = batch.frames[0].index
@@ -137,6 +150,16 @@ class GuidedPainter(Painter):
         kind = next(network.parameters())
         with torch.inference_mode():
             return network.perceive(light.to(kind.device, kind.dtype), network.start())[2]
+
+
+def _ground(placed: Placed, size: tuple[int, int]) -> tuple[Tensor, Tensor] | None:
+    """A key's colours without its hints: of its picture, over those that were made for it."""
+    ab, mask = (None, None) if placed.path is None else coloured_at(read_colours(placed.path), size)
+    if not placed.made:
+        return None if ab is None or mask is None else (ab, mask)
+    made = torch.from_numpy(unpacked(placed.made, size))[None]
+    whole = torch.ones(1, 1, *size)
+    return (made, whole) if ab is None or mask is None else (made + mask * (ab - made), whole)
 
 
 def _likeness(still: memory.Key, light: Tensor, eighth: Tensor | None) -> float:
