@@ -19,10 +19,11 @@ from demo.wishes import wishes_of
 
 Updates = dict[Any, Any]
 Act = Callable[..., AsyncIterator[Updates]]
+Shown = Callable[[Caller, dict[str, Any]], Updates]
 WISHES = ("model", "strength", "side", "start", "stop", "quality", "stock")
 _PACE = 0.6  # seconds between two drawings of the shots that were found
 _LONG = 1.5  # seconds of looking after which nobody waits for its end; sooner, buttons would move under the hand
-_SHOTS_DRAWN = 60
+_SHOTS_DRAWN = 60  # while a film is looked at
 
 
 def caller_of(request: gr.Request) -> Caller:
@@ -33,6 +34,13 @@ def caller_of(request: gr.Request) -> Caller:
 def notes_of(caller: Caller) -> dict[str, Any]:
     """What this page is about."""
     return caller.visitor.notes.setdefault(caller.page, {})
+
+
+def forget(caller: Caller) -> None:
+    """Forget what a page is about; not where files of its previews lie, which are to be let go of."""
+    notes = notes_of(caller)
+    for name in [name for name in notes if name != "shelf"]:
+        del notes[name]
 
 
 def path_of(file: object) -> object:
@@ -88,8 +96,10 @@ class FilmActs:
         return self._telling(sample)
 
     async def _look(self, caller: Caller, path: object) -> AsyncIterator[Updates]:
-        notes_of(caller).clear()
-        yield self._update(facts=parts.facts_wait(), status=parts.ready(), results=gr.update(visible=False))
+        forget(caller)
+        yield self._forgotten() | self._update(
+            facts=parts.facts_wait(), status=parts.ready(), results=gr.update(visible=False)
+        )
         drawn, facts, begun = 0.0, {}, time.monotonic()
         try:
             async for facts in self._studio.look(caller, path):
@@ -101,7 +111,7 @@ class FilmActs:
                     is_long = time.monotonic() - begun > _LONG
                     yield self._facts(facts, is_last=False) | self._update(**_buttons(is_long))
         except Refused as refusal:
-            notes_of(caller).clear()
+            forget(caller)
             self._studio.cancel(caller)
             yield self._update(facts=parts.bad(str(refusal)), status=parts.start(), **_buttons(False))
             return
@@ -109,15 +119,15 @@ class FilmActs:
         yield self._facts(facts, is_last=True) | self._update(**_buttons(True))
 
     def _facts(self, facts: dict[str, Any], *, is_last: bool) -> Updates:
-        drawn = {**facts, "shots": facts["shots"][:_SHOTS_DRAWN]}
+        drawn = facts if is_last else {**facts, "shots": facts["shots"][:_SHOTS_DRAWN]}
         names = [f"Shot {shot['number']}, {clock(shot['start'])}" for shot in drawn["shots"]]
         shots = gr.update(choices=[(name, str(place)) for place, name in enumerate(names)], value=None)
         return self._update(facts=parts.facts(drawn, is_last=is_last), shots=shots)
 
     async def gone(self, request: gr.Request) -> Updates:
         """The film was taken away again."""
-        notes_of(caller_of(request)).clear()
-        return self._update(
+        forget(caller_of(request))
+        return self._forgotten() | self._update(
             facts="", status=parts.start(), results=gr.update(visible=False), cancel=gr.update(), **_buttons(False)
         )
 
@@ -163,6 +173,10 @@ class FilmActs:
 
         return self._telling(restore)
 
+    def _forgotten(self) -> Updates:
+        """What else is to be forgotten with a film."""
+        return {}
+
     def _film(self, caller: Caller) -> object:
         film = notes_of(caller).get("film")
         if film is None:
@@ -170,7 +184,7 @@ class FilmActs:
         return film
 
     async def _follow(
-        self, caller: Caller, stream: AsyncIterator[dict[str, Any]], title: str, last: str
+        self, caller: Caller, stream: AsyncIterator[dict[str, Any]], title: str, last: str, shown: Shown | None = None
     ) -> AsyncIterator[Updates]:
         begun = time.monotonic()
         cancel = gr.update(interactive=True)
@@ -178,8 +192,7 @@ class FilmActs:
         async for news in stream:
             event = news["event"]
             if event in ("done", "part"):
-                notes_of(caller)["result"] = news
-                yield self._shown(news)
+                yield (shown or self._shown)(caller, news)
             if event == "done":
                 rate = f"{news['frames']} frames in {clock(time.monotonic() - begun)}."
                 yield self._update(status=parts.done(f"{last} {rate}"), cancel=gr.update(interactive=False))
@@ -192,7 +205,8 @@ class FilmActs:
                     status=parts.note("Cancelled. The machine is free."), cancel=gr.update(interactive=False)
                 )
 
-    def _shown(self, news: dict[str, Any]) -> Updates:
+    def _shown(self, caller: Caller, news: dict[str, Any]) -> Updates:
+        notes_of(caller)["result"] = news
         length = max(float(news["timeline"]["seconds"]), 0.04)
         beside = (
             parts.film(news["beside"], "Before and after, side by side") if news.get("beside") else parts.no_beside()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -11,19 +12,33 @@ from gradio.events import api as gradio_api
 
 from demo.acts import caller_of, path_of
 from demo.desk import last_of
+from demo.guides import Guides
 from demo.rooms import Refused, Visitor
-from demo.studio import PREVIEW, Studio, limits_told, samples
+from demo.studio import PREVIEW, Caller, Studio, limits_told, samples
 from demo.wishes import UNTOLD, wishes_of
 from vidcolor.options import DEFAULT_MODEL
 
 Json = dict[str, Any]
-_FILES = ("film", "play", "beside", "archive")
+_QUEUED = ("limits", "sample", "facts", "shots", "preview", "shot", "restore", "frame", "photos", "cancel", "live_film")
+_FILES = ("film", "play", "beside", "archive", "hints", "keys")
 
 
 def add_api(studio: Studio) -> None:
     """Give the page under construction its named addresses."""
     api = Api(studio)
-    for name in ("limits", "sample", "facts", "preview", "restore", "frame", "photos", "cancel", "live_film"):
+    for name in (
+        "limits",
+        "sample",
+        "facts",
+        "shots",
+        "preview",
+        "shot",
+        "restore",
+        "frame",
+        "photos",
+        "cancel",
+        "live_film",
+    ):
         gradio_api(getattr(api, name), api_name=name, concurrency_limit=None)
     gradio_api(api.live_frame, api_name="live_frame", queue=False)
 
@@ -71,7 +86,49 @@ class Api:
     @_polite
     async def facts(self, film: dict, request: gr.Request) -> dict:  # type: ignore[type-arg]
         """What a film or picture is: size, length, sound, shots with their thumbnails."""
-        return await last_of(self._studio.look(caller_of(request), path_of(film)))
+        facts = await last_of(self._studio.look(caller_of(request), path_of(film)))
+        shots = [{name: value for name, value in shot.items() if name != "times"} for shot in facts["shots"]]
+        return {**facts, "shots": shots}
+
+    @_polite
+    async def shots(self, film: dict, request: gr.Request) -> list:  # type: ignore[type-arg]
+        """All shots of a film, each with the number, time and picture of the frame that is best coloured by hand."""
+        return await self._studio.painting.shots(caller_of(request).visitor, path_of(film))
+
+    @_polite_stream
+    async def shot(  # noqa: PLR0913
+        self,
+        film: dict,  # type: ignore[type-arg]
+        frame: int,
+        request: gr.Request,
+        hints: dict | None = None,  # type: ignore[type-arg]
+        keys: list | None = None,  # type: ignore[type-arg]
+        strength: float = 1.0,
+        side: int = 0,
+        model: str = DEFAULT_MODEL,
+        stock: str = UNTOLD,
+    ) -> AsyncIterator[dict]:  # type: ignore[type-arg]
+        """Colour a few seconds around a frame, small, by hints and coloured frames: progress, then files."""
+        caller = caller_of(request)
+        wishes = wishes_of(self._studio.limits, model=model, strength=strength, side=side, stock=stock)
+        guides = await self._guides(caller, film, hints, keys)
+        painting, asked = self._studio.painting, (wishes, guides)
+        for number, path in guides.keys.items():
+            await painting.key(caller.visitor, caller.page, path_of(film), number, str(path))
+        news = painting.shot(caller.visitor, caller.page, path_of(film), frame, asked)
+        async for one in _told(caller.visitor, news):
+            yield one
+
+    async def _guides(self, caller: Caller, film: object, hints: object, keys: object) -> Guides:
+        """Hints as an object, and pictures named by the numbers of their frames, as the command line takes them."""
+        numbered = dict[int, str]()
+        for path in map(path_of, keys if isinstance(keys, list) else ()):
+            stem = caller.visitor.mine(path).stem
+            if not (stem.isascii() and stem.isdigit()):
+                raise Refused("A coloured picture is named by the number of its frame, as 00000042.png is.")
+            numbered[int(stem)] = str(path)
+        text = json.dumps(hints) if hints else ""
+        return await self._studio.painting.guides(caller.visitor, path_of(film), text, numbered)
 
     @_polite_stream
     async def preview(  # noqa: PLR0913 - each is a parameter of the address
@@ -104,6 +161,8 @@ class Api:
         quality: str = "standard",
         model: str = DEFAULT_MODEL,
         stock: str = UNTOLD,
+        hints: dict | None = None,  # type: ignore[type-arg]
+        keys: list | None = None,  # type: ignore[type-arg]
     ) -> AsyncIterator[dict]:  # type: ignore[type-arg]
         """Colour a film: place in the queue, progress, then files."""
         caller = caller_of(request)
@@ -117,7 +176,8 @@ class Api:
             quality=quality,
             stock=stock,
         )
-        async for one in _told(caller.visitor, self._studio.restore(caller, path_of(film), wishes)):
+        guides = await self._guides(caller, film, hints, keys)
+        async for one in _told(caller.visitor, self._studio.restore(caller, path_of(film), wishes, guides)):
             yield one
 
     @_polite

@@ -9,6 +9,8 @@ import gradio as gr
 from demo import parts
 from demo.acts import WISHES, FilmActs, LiveActs, PhotoActs
 from demo.api import add_api
+from demo.painting import why_not
+from demo.shotview import ShotActs, add_events, add_view, outputs
 from demo.studio import Studio, samples
 from demo.wishes import MOST_STRENGTH, SIDES, UNTOLD
 from vidcolor import zoo
@@ -103,6 +105,8 @@ def _wishes(fields: dict[str, Any]) -> None:
 
 def _film_right(fields: dict[str, Any]) -> None:
     fields["status"] = gr.HTML(parts.start(), elem_id="vc-status")
+    if not why_not():
+        add_view(fields)
     with gr.Column(visible=False, elem_id="vc-results") as fields["results"]:
         with gr.Tabs():
             with gr.Tab("Watch"):
@@ -119,9 +123,11 @@ def _film_right(fields: dict[str, Any]) -> None:
 
 
 def _film_events(studio: Studio, fields: dict[str, Any], buttons: dict[str, gr.Button]) -> None:
-    acts = FilmActs(studio, fields)
-    every = list(fields.values())
+    can_paint = "painted" in fields
+    acts = ShotActs(studio, fields) if can_paint else FilmActs(studio, fields)
+    every = outputs(fields)
     wishes = [fields[name] for name in WISHES]
+    painted = [fields["painted"]] if can_paint else []
     told: dict[str, Any] = {**_RAW, "concurrency_limit": None}
     fields["file"].upload(acts.looking(), [fields["file"]], every, **told)
     fields["file"].clear(acts.gone, [], every, **told)
@@ -129,10 +135,12 @@ def _film_events(studio: Studio, fields: dict[str, Any], buttons: dict[str, gr.B
         button.click(acts.sampling(name), [], every, **told)
     fields["preview"].click(acts.previewing(), wishes, every, **told)
     fields["shots"].input(acts.shot_previewing(), [fields["shots"], *wishes], every, **told)
-    fields["restore"].click(acts.restoring(), wishes, every, **told)
+    fields["restore"].click(acts.restoring(), [*painted, *wishes], every, **told)
     fields["cancel"].click(acts.cancel, [], [], queue=False, **_RAW)
     fields["frame"].click(acts.framing(), [fields["at"]], every, **told)
     fields["at"].release(acts.framing(), [fields["at"]], every, **told)
+    if isinstance(acts, ShotActs):
+        add_events(acts, fields)
 
 
 def _photo_page(studio: Studio) -> None:

@@ -6,6 +6,7 @@ before, and no upload is ever decoded for it again.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
@@ -42,9 +43,10 @@ Task = Callable[[Order, Tell, Brake], dict[str, Any]]
 class Reporter(Watcher):
     """Tells how a restoration goes: pictures done, of how many, how fast, how long still."""
 
-    def __init__(self, tell: Tell, total: int | None = None) -> None:
-        """`tell` is told; `total` pictures were counted, which headers only claim to have done."""
+    def __init__(self, tell: Tell, total: int | None = None, guides: Path | None = None) -> None:
+        """`tell` is told; `total` pictures were counted, which headers only claim; `guides` is where hints lie."""
         self._tell = tell
+        self._guides = guides
         self._counted = total
         self._total: int | None = None
         self._begun = self._told = time.monotonic()
@@ -62,7 +64,7 @@ class Reporter(Watcher):
 
     def warned(self, text: str) -> None:
         """Something could not be carried over."""
-        self._tell("warning", text=text)
+        self._tell("warning", text=without(text, self._guides))
 
     def _say(self, frame: int) -> None:
         self._told = time.monotonic()
@@ -83,6 +85,7 @@ def options_of(order: Order) -> Options:
 def restore_any(order: Order, tell: Tell, brake: Brake) -> dict[str, Any]:
     """Restore `source` into `folder`; a film, or a picture, as it comes."""
     source, folder, options = Path(order["source"]), Path(order["folder"]), options_of(order)
+    guides = guides_of(options)
     try:
         with closing(open_source(source, options)) as film:
             still = film.still
@@ -92,13 +95,31 @@ def restore_any(order: Order, tell: Tell, brake: Brake) -> dict[str, Any]:
             source,
             folder / name,
             options,
-            (Reporter(tell, order.get("total")), brake),
+            (Reporter(tell, order.get("total"), guides), brake),
             is_quick=bool(order.get("quick")),
         )
     except InputError as error:
-        raise InputError(str(error).replace(printable(source), "the film").replace(str(source), "the film")) from error
+        said = without(str(error), guides).replace(printable(source), "the film").replace(str(source), "the film")
+        raise InputError(said) from error
     assert report.output is not None
-    return {"film": str(report.output), "is_still": still is not None, **_told(report, still is not None)}
+    told = _told(report, still is not None)
+    told["warnings"] = [without(text, guides) for text in told["warnings"]]
+    return {"film": str(report.output), "is_still": still is not None, **told}
+
+
+def guides_of(options: Options) -> Path | None:
+    """The folder where hints and coloured pictures lie."""
+    given = options.hints or options.keys
+    return Path(given).parent if given else None
+
+
+def without(text: str, folder: Path | None) -> str:
+    """A sentence without the place where the page keeps hints and coloured pictures."""
+    if folder is None:
+        return text
+    for place in (folder / "keys", folder):
+        text = text.replace(f"{printable(place)}{os.sep}", "")
+    return text
 
 
 def _restored(source: Path, target: Path, options: Options, heard: tuple[Watcher, Brake], *, is_quick: bool) -> Report:

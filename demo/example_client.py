@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,16 +20,18 @@ def main() -> None:
     parser.add_argument("--page", default="http://127.0.0.1:7860/", metavar="ADDRESS", help="default: %(default)s")
     parser.add_argument("--auth", metavar="USER:PASSWORD", help="if the page asks for it")
     parser.add_argument("--strength", type=float, default=1.0, help="of the colours, 0 to 2 (default: %(default)s)")
+    parser.add_argument("--hints", type=Path, metavar="FILE", help="colours painted on its frames: hints.json")
     args = parser.parse_args()
     login = tuple(args.auth.split(":", 1)) if args.auth else None
     client = Client(args.page, auth=login, verbose=False)
     for film in args.films:
-        restore(client, film, args.strength)
+        restore(client, film, args.strength, args.hints)
 
 
-def restore(client: Client, film: Path, strength: float) -> Path:
+def restore(client: Client, film: Path, strength: float, painted: Path | None = None) -> Path:
     """Restore one film beside itself."""
-    job = client.submit(handle_file(film), strength=strength, api_name="/restore")
+    hints = json.loads(painted.read_text(encoding="utf-8")) if painted else None
+    job = client.submit(handle_file(film), strength=strength, hints=hints, api_name="/restore")
     for news in job:
         say(film, news)
     target = film.with_name(Path(job.result()["film"]).name)

@@ -86,12 +86,14 @@ def _learn(facts: dict[str, Any], news: dict[str, Any]) -> bool:
     event = news.pop("event")
     if event == "shot":
         facts["shots"].append(news)
+    elif event == "key":
+        facts["shots"][news["number"] - 1] |= news
     elif event == "length":
         facts |= {"frames": news["frames"], "seconds": news["seconds"], "cuts": news["shots"], "is_whole": True}
         facts["warnings"] = [sentence(text) for text in news["warnings"]]
     elif event == "facts":
         facts |= news | {"is_whole": news["kind"] == "picture"}
-    return event in ("facts", "shot", "length")
+    return event in ("facts", "shot", "key", "length")
 
 
 async def _probe(file: Path, pixels: int) -> AsyncGenerator[dict[str, Any], None]:

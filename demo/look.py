@@ -24,7 +24,8 @@ def head() -> str:
     Not as the framework's own style: it would put a prefix before every rule, inside of media queries too.
     """
     about = '<meta name="color-scheme" content="light dark"><meta name="description" content="Film in colour">'
-    return f"{about}<style>{_text('page.css')}</style><script>{_text('page.js')}</script>"
+    style, script = (_text(f"page.{kind}") + _text(f"paint.{kind}") for kind in ("css", "js"))
+    return f"{about}<style>{style}</style><script>{script}</script>"
 
 
 def theme() -> Base:

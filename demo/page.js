@@ -16,7 +16,8 @@
   };
   if (document.body) begin(); else document.addEventListener("DOMContentLoaded", begin);
   window.vcToggle = () => { localStorage.setItem("vidcolor-dark", wanted() ? "0" : "1"); settle(); };
-  window.vcShot = (n) => { const found = document.querySelectorAll("#vc-shot-choice input"); if (found[n]) {
+  window.vcShot = (n) => { if (window.vcOpenShot(n)) return;
+    const found = document.querySelectorAll("#vc-shot-choice input"); if (found[n]) {
     if (found[n].checked) document.querySelector("#vc-preview")?.click(); else found[n].click(); } };
 })();
 

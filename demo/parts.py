@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from demo.look import LOGO
 from demo.options import Limits
+from demo.painting import why_not
 from demo.timeline import clock
 
 News = Mapping[str, Any]
@@ -51,7 +52,7 @@ def start() -> str:
 
 def ready() -> str:
     """The Film page with a film, before anything was made of it."""
-    return empty("Ready", "Preview a few seconds or a shot first, or restore the whole film.")
+    return empty("Ready", "Preview a few seconds, choose a shot to colour it by hand, or restore the whole film.")
 
 
 def facts_wait() -> str:
@@ -117,12 +118,13 @@ def _shots(found: News) -> str:
     if not shots:
         return ""
     buttons = "".join(
-        f'<button type="button" onclick="vcShot({place})" aria-label="Preview shot {shot["number"]}, at'
+        f'<button type="button" onclick="vcShot({place})" aria-label="Shot {shot["number"]}, at'
         f' {clock(shot["start"])}"><img src="{escape(shot["picture"])}" alt=""><span>Shot {shot["number"]} \u00b7'
         f" {clock(shot['start'])}</span></button>"
         for place, shot in enumerate(shots)
     )
-    return f'<div class="vc-shots" role="group" aria-label="Shots: choose one to preview it">{buttons}</div>'
+    strip = f'<div class="vc-shots" role="group" aria-label="Shots: choose one">{buttons}</div>'
+    return f'{strip}<p class="vc-note">{escape(why_not() or "Choose a shot to paint on it, or to preview it.")}</p>'
 
 
 def warnings(texts: Sequence[str]) -> str:
@@ -166,14 +168,15 @@ def film(path: str, name: str) -> str:
     )
 
 
-def slider(pair: Sequence[str], label: str = "Before and after") -> str:
+def slider(pair: Sequence[str], label: str = "Before and after", names: tuple[str, str] = ("Before", "After")) -> str:
     """Before and after, one over the other; a range that the keyboard moves too."""
     before, after = (address(path) for path in pair)
     move = "this.parentNode.style.setProperty('--pos', this.value + '%')"
     return (
-        f'<div class="vc-slider"><img src="{after}" alt="After: in colour"><img class="vc-top" src="{before}"'
-        f' alt="Before: black and white"><b class="l">Before</b><b class="r">After</b><u></u>'
-        f'<input type="range" min="0" max="100" value="50" aria-label="{escape(label)}: how much is shown of before"'
+        f'<div class="vc-slider"><img src="{after}" alt="{names[1]}"><img class="vc-top" src="{before}"'
+        f' alt="{names[0]}"><b class="l">{names[0]}</b><b class="r">{names[1]}</b><u></u>'
+        f'<input type="range" min="0" max="100" value="50" aria-label="{escape(label)}: how much is shown of'
+        f' {names[0].lower()}"'
         f' oninput="{move}">'
         "</div>"
     )
@@ -186,6 +189,8 @@ def downloads(result: News) -> str:
         links += _download(result["play"], "MP4 for browsers and phones")
     if result.get("beside"):
         links += _download(result["beside"], "Side by side")
+    for name, text in (("hints", "Your hints"), ("keys", "Your coloured pictures")):
+        links += _download(result[name], text) if result.get(name) else ""
     return f'<div class="vc-files">{links}</div>{mark(result.get("mark"))}{warnings(result["warnings"])}'
 
 

@@ -1,7 +1,7 @@
 """`python -m demo.probe FILE`: looks at an upload, in a process of its own that can be ended; loads no network.
 
-What it finds goes to stdout, one JSON object a line: `facts` at once, a `shot` for each shot as it is found, `end`; or
-`refused` with the reason in one sentence.
+What it finds goes to stdout, one JSON object a line: `facts` at once, a `shot` for each shot as it is found, its `key`
+(the frame to colour by hand) when it is over, `end`; or `refused` with the reason in one sentence.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from contextlib import suppress
+from dataclasses import dataclass, field
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -26,8 +27,11 @@ from streams.reading.info import FilmInfo
 from streams.scale import Scaler
 from streams.shots import CutFinder
 from streams.source import Frame, VideoSource
+from vidcolor.guide.choose import LOOK, ShotLook, Wish
 
 MOST_SHOTS = 200
+MOST_FRAMES = 20_000
+"""Frames of one shot that can be coloured by hand: what is kept of more would fill the memory."""
 _THUMBNAIL = 160  # long side, in pixels
 _MEMORY = 3 << 30  # bytes of address space
 _SECONDS = 600  # of processor time
@@ -42,7 +46,7 @@ def main(path: Path, most_pixels: int) -> None:
             _judge(film.info, most_pixels)
             tell("facts", **facts(film))
             if film.still is None:
-                _scan(film)
+                _scan(film, _origin(path))
         tell("end")
     except FilmError as error:
         tell("refused", reason=without_path(str(error), path))
@@ -110,41 +114,90 @@ def facts(film: VideoSource) -> dict[str, Any]:
     }
 
 
-def _scan(film: VideoSource) -> None:
+def _origin(path: Path) -> Fraction:
+    """What the film's clock reads at its beginning, where the times of `--start` count from."""
+    with VideoSource(path, start=Fraction(0)) as film:
+        return film.info.cut.origin if film.info.cut else Fraction(0)
+
+
+def _scan(film: VideoSource, origin: Fraction) -> None:
     """Find the shots; at the end say how long the film really is."""
     finder, scaler = CutFinder(), Scaler()
-    shots, count, last = 0, 0, Fraction(0)
+    shots, count, last, shot = 0, 0, Fraction(0), _Shot(film.info)
     for frame in film:
-        small = scaler.small(frame.luma, _inside(film.info.format, 64))
+        small = scaler.small(frame.luma, LOOK)
         if finder.is_cut(small) or not count:
+            shot.tell()
             shots += 1
-            if shots <= MOST_SHOTS:
-                _tell_shot(shots, frame, film.info, scaler)
-        count, last = count + 1, frame.time
+            shot = _Shot(film.info, shots, count, origin)
+        if shots <= MOST_SHOTS:
+            shot.add(frame, small)
+        count, last = count + 1, frame.time - film.info.start
         if count % 100 == 0:
             tell("scanned", frames=count, seconds=float(last))
+    shot.tell()
     step = 1 / (film.info.average_rate or Fraction(25))
     tell("length", frames=count, seconds=float(last + step), shots=shots, warnings=list(map(printable, film.warnings)))
 
 
-def _tell_shot(number: int, frame: Frame, info: FilmInfo, scaler: Scaler) -> None:
-    picture = thumbnail(frame.luma, info.format, scaler, info.rotation)
-    tell("shot", number=number, start=float(frame.time), picture=picture)
+@dataclass(slots=True)
+class _Shot:
+    """A shot as it goes by: told of when it begins, and once more when it is known which frame is its best."""
+
+    info: FilmInfo
+    number: int = 0
+    first: int = 0
+    origin: Fraction = Fraction(0)
+    _look: ShotLook = field(default_factory=ShotLook)
+    _pictures: list[bytes] = field(default_factory=list)
+    _times: list[float] = field(default_factory=list)
+    _scalers: tuple[Scaler, Scaler] = field(default_factory=lambda: (Scaler(), Scaler()))
+
+    def add(self, frame: Frame, small: Plane) -> None:
+        """Take in the next frame; `small` is its luma at LOOK."""
+        time = round(float(frame.time - self.origin), 4)
+        if len(self._times) < MOST_FRAMES:
+            self._look.add(self.first + len(self._times), time, small, self._scalers[0])
+            self._pictures.append(thumbnail(frame.luma, self.info.format, self._scalers[1], self.info.rotation))
+            self._times.append(time)
+        if len(self._times) == 1:
+            tell("shot", number=self.number, start=time, first=self.first, picture=address_of(self._pictures[0]))
+
+    def tell(self) -> None:
+        """Tell which frame to colour: `frame` is its number in the film, `times` those of all frames of the shot."""
+        if not self._times:
+            return
+        place = self._look.chosen(Wish(1))[0] - self.first
+        told = {"frame": self.first + place, "time": self._times[place], "times": self._times}
+        tell("key", number=self.number, picture=address_of(self._pictures[place]), **told)
 
 
-def thumbnail(luma: Plane, form: PictureFormat, scaler: Scaler, rotation: int) -> str:
-    """A small grey picture, as an address that holds its bytes."""
-    small = scaler.small(luma, _inside(form, _THUMBNAIL)).astype(np.float32)
-    light = (small - form.luma_zero) * (255 / (form.luma_peak - form.luma_zero))
-    image = Image.fromarray(np.clip(light, 0, 255).astype(np.uint8)).rotate(rotation, expand=True)
-    return as_address(image)
+def thumbnail(luma: Plane, form: PictureFormat, scaler: Scaler, rotation: int) -> bytes:
+    """A small grey picture, as JPEG."""
+    image = grey_picture(scaler.small(luma, _inside(form, _THUMBNAIL)), form)
+    return _jpeg(image.rotate(rotation, expand=True), 80)
+
+
+def grey_picture(luma: Plane, form: PictureFormat) -> Image.Image:
+    """Luma as a grey picture of 8 bits and full range."""
+    light = (luma.astype(np.float32) - form.luma_zero) * (255 / (form.luma_peak - form.luma_zero))
+    return Image.fromarray(np.clip(light + 0.5, 0, 255).astype(np.uint8))
 
 
 def as_address(image: Image.Image, quality: int = 80) -> str:
     """A picture as a `data:` address."""
+    return address_of(_jpeg(image, quality))
+
+
+def address_of(jpeg: bytes) -> str:
+    """A JPEG as a `data:` address."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
+
+
+def _jpeg(image: Image.Image, quality: int) -> bytes:
     coded = BytesIO()
     image.save(coded, "JPEG", quality=quality)
-    return "data:image/jpeg;base64," + base64.b64encode(coded.getvalue()).decode()
+    return coded.getvalue()
 
 
 def _inside(form: PictureFormat, side: int) -> tuple[int, int]:

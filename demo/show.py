@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +58,16 @@ def side_by_side(film: Path, folder: Path, brake: Brake) -> Path:
     return target
 
 
+def two_side_by_side(left: Path, right: Path, folder: Path, brake: Brake) -> Path:
+    """An MP4 of two small films of one size and length."""
+    target = folder / "side-by-side.mp4"
+    both = ["-i", f"file:{right}", "-filter_complex", "[0:v][1:v]hstack,format=yuv420p[both]", "-map", "[both]"]
+    _encode(left, target, both, brake)
+    return target
+
+
 def _encode(film: Path, target: Path, words: list[str], brake: Brake) -> None:
-    """Run ffmpeg over a film that we wrote ourselves; raises EncoderError, and leaves nothing, where it fails."""
+    """Run ffmpeg over films that we wrote ourselves; raises EncoderError, and leaves nothing, where it fails."""
     brake.check()
     coder = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-c:a", "aac", "-b:a", "160k"]
     last = ["-movflags", "+faststart", "-f", "mp4", f"file:{target}"]
@@ -108,6 +117,16 @@ def _picture_at(film: Path, seconds: float) -> Image.Image:
                 break
         if picture is None:
             raise InputError("there is no picture at that time")
+        return _upright(picture, float(stream.sample_aspect_ratio or 1))
+
+
+def picture_number(film: Path, number: int) -> Image.Image:
+    """The frame of a short film with a number, 0 for the first."""
+    with open_again(film) as container:
+        stream = _pictures(container)
+        picture = next(islice(container.decode(stream), number, None), None)
+        if picture is None:
+            raise InputError("there is no such picture")
         return _upright(picture, float(stream.sample_aspect_ratio or 1))
 
 

@@ -12,13 +12,15 @@ from typing import Any
 
 from demo.desk import Desk, Job, Lane
 from demo.gate import Gate
+from demo.guides import Guides
 from demo.options import Limits
+from demo.painting import Painting
 from demo.rooms import House, Refused, Visitor
 
 SAMPLES = Path(__file__).parent / "samples"
 PREVIEW = 3.0  # seconds
 _MOST_PREVIEW = 10.0
-_FILES = ("film", "play", "beside")
+_FILES = ("film", "play", "beside", "hints", "keys")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Studio:
         self._house = house
         self._desk = desk
         self._gate = Gate(limits)
+        self.painting = Painting(limits, house, desk, self._gate)
 
     def sample(self, caller: Caller, name: object) -> Path:
         """A copy of a sample film, as if it had been uploaded."""
@@ -59,16 +62,28 @@ class Studio:
         if not 0.1 <= seconds <= _MOST_PREVIEW or not 0 <= start <= self.limits.seconds:
             raise Refused(f"A preview lasts 0.1 to {_MOST_PREVIEW:g} seconds, and begins within the film.")
         part = {**wishes, "start": f"{start:.6f}", "stop": f"{start + seconds:.6f}", "crf": None}
-        async for news in self._film(caller, path, part, "quick", beside=False):
+        async for news in self._film(caller, path, part, "quick"):
             yield news
 
-    async def restore(self, caller: Caller, path: object, wishes: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-        """Colour a film, or the part of it that was wished."""
-        async for news in self._film(caller, path, wishes, "long", beside=True):
+    async def restore(
+        self, caller: Caller, path: object, wishes: dict[str, Any], guides: Guides | None = None
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Colour a film, or the part of it that was wished, as it was painted; what was painted comes beside it."""
+        if not guides:
+            async for news in self._film(caller, path, wishes, "long"):
+                yield news
+            return
+        folder = caller.visitor.new_path("guides").parent
+        archive = guides.packed(folder)
+        painted = guides.written(folder)
+        given = {"hints": painted.get("hints"), "keys": archive and str(archive)}
+        async for news in self._film(caller, path, {**wishes, **painted}, "long"):
+            if news["event"] in ("done", "part"):
+                news = self._with_files(caller.visitor, {**news, **given})
             yield news
 
     async def _film(
-        self, caller: Caller, path: object, wishes: dict[str, Any], lane: Lane, *, beside: bool
+        self, caller: Caller, path: object, wishes: dict[str, Any], lane: Lane
     ) -> AsyncIterator[dict[str, Any]]:
         # A restoration waits for the film's true length; a preview needs none.
         look = self._gate.seen if lane == "long" else self._gate.passed
@@ -79,8 +94,8 @@ class Studio:
             wishes = {**wishes, "stop": wishes["stop"] or str(self.limits.seconds)}
         self._house.check_space(4 * facts["bytes"])
         folder = caller.visitor.new_path("result").parent
-        order = {"do": "film", "source": path, "folder": str(folder), "wishes": wishes, "beside": beside}
-        order["quick"] = lane == "quick"
+        order = {"do": "film", "source": path, "folder": str(folder), "wishes": wishes}
+        order |= {"beside": lane == "long", "quick": lane == "quick"}
         if facts["is_whole"] and not wishes["start"] and not wishes["stop"]:
             order["total"] = facts["frames"]
         async for news in self._desk.follow(self._desk.give(caller.visitor, caller.page, lane, order)):

@@ -87,9 +87,9 @@ class Worker:
 
     def _task(self, name: str) -> Any:  # noqa: ANN401 - a Task, imported late
         if not self._tasks:
-            from demo import craft, live
+            from demo import craft, easel, live
 
-            self._tasks = {**craft.TASKS, "live": live.run_film, "camera": live.Cameras().colour}
+            self._tasks = {**craft.TASKS, **easel.TASKS, "live": live.run_film, "camera": live.Cameras().colour}
         return self._tasks[name]
 
     def tell(self, event: str, **values: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import httpx
@@ -121,3 +123,35 @@ def lumas(path: Path) -> list[np.ndarray]:  # type: ignore[type-arg]
     """The luma of all pictures of a film."""
     with av.open(str(path)) as film:
         return [frame.to_ndarray()[: frame.height].astype(np.int16) for frame in film.decode(video=0)]
+
+
+# By hand, without the client library
+
+
+def upload(visitor: httpx.Client, film: Path) -> str:
+    with film.open("rb") as data:
+        answer = visitor.post("/gradio_api/upload", files={"files": (film.name, data)})
+    return str(answer.raise_for_status().json()[0])
+
+
+def file_data(path: str) -> dict[str, Any]:
+    return {"path": path, "meta": {"_type": "gradio.FileData"}}
+
+
+def stream(visitor: httpx.Client, action: str, **given: object) -> list[dict[str, Any]]:
+    """Call an address; its words in order. A refusal is an assertion that fails with its sentence."""
+    answer = visitor.post(f"/gradio_api/call/v2/{action}", json=given)
+    return events(visitor, action, answer.raise_for_status().json()["event_id"])
+
+
+def events(visitor: httpx.Client, name: str, number: str) -> list[dict[str, Any]]:
+    told, kind = [], ""
+    with visitor.stream("GET", f"/gradio_api/call/{name}/{number}") as lines:
+        for line in lines.iter_lines():
+            if line.startswith("event:"):
+                kind = line.removeprefix("event: ")
+            elif line.startswith("data:") and kind in ("generating", "complete", "error"):
+                value = json.loads(line.removeprefix("data: "))
+                assert kind != "error", value
+                told += value or []
+    return told

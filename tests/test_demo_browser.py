@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import uvicorn
+from conftest import moving_picture
 from pages import ROOT, UPLOAD_MEGABYTES, Page, small_film
 from PIL import Image
 from starlette.responses import PlainTextResponse
@@ -23,6 +24,7 @@ from demo.door import Door
 from demo.options import Lock, Place
 from demo.rooms import House
 from demo.serve import listen
+from vidcolor.guide.hints import Hint, Hints, read_hints, write_hints
 
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install 'vidcolor[test]' brings playwright")
 expect = playwright.expect
@@ -89,7 +91,7 @@ def test_a_newcomer_restores_a_film_and_sees_everything_of_it(tab: Tab, tmp_path
     for text in ("1.6 s", "192 × 108", "25 fps", "aac", "Shot 2"):
         expect(facts).to_contain_text(text)
     picture(tab, "film-facts")
-    tab.get_by_role("button", name="Preview shot 2").click()
+    tab.locator("#vc-preview").click()
     status(tab, "This is a preview")
     video = tab.locator("#vc-results video").first
     assert video.evaluate("async (v) => { v.muted = true; await v.play(); return v.videoWidth }") == 192
@@ -108,6 +110,108 @@ def test_a_newcomer_restores_a_film_and_sees_everything_of_it(tab: Tab, tmp_path
     assert download.value.suggested_filename == "old film.color.mp4"
     download.value.save_as(tmp_path / "down.mp4")
     assert (tmp_path / "down.mp4").read_bytes()[4:8] == b"ftyp"
+
+
+def open_shot(tab: Tab, number: int) -> Any:  # noqa: ANN401
+    """Choose a shot; the frame to be painted on."""
+    tab.get_by_role("button", name=f"Shot {number}, at").click()
+    canvas = tab.locator("#vc-canvas[data-frame]")
+    canvas.wait_for()
+    return canvas
+
+
+def painted(tab: Tab) -> Hints:
+    """The hints, as they are saved."""
+    with tab.expect_download() as download:
+        tab.get_by_role("button", name="Save hints.json").click()
+    assert download.value.suggested_filename == "hints.json"
+    return read_hints(Path(download.value.path()))
+
+
+def brush(tab: Tab, start: tuple[float, float], stop: tuple[float, float]) -> None:
+    """A stroke by mouse, in shares of the frame."""
+    box = tab.locator("#vc-canvas").bounding_box()
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, stop)]
+    tab.mouse.move(*places[0])
+    tab.mouse.down()
+    tab.mouse.move(*places[1], steps=8)
+    tab.mouse.up()
+
+
+def blueness(tab: Tab, name: str) -> float:
+    """How blue the middle of a picture of the preview is."""
+    image = tab.locator(f'#vc-seen img[alt="{name}"]')
+    look = """async (image) => { await image.decode(); const canvas = document.createElement("canvas");
+        canvas.width = image.naturalWidth; canvas.height = image.naturalHeight; const pen = canvas.getContext("2d");
+        pen.drawImage(image, 0, 0); const [w, h] = [canvas.width, canvas.height];
+        const seen = pen.getImageData(0.4 * w, 0.45 * h, 0.2 * w, 0.1 * h).data; let sum = 0;
+        for (let at = 0; at < seen.length; at += 4) sum += seen[at + 2] - seen[at]; return sum / (seen.length / 4); }"""
+    return float(image.evaluate(look))
+
+
+def test_a_shot_is_painted_on_previewed_and_restored_so(tab: Tab, tmp_path: Path) -> None:
+    drop(tab, small_film(tmp_path / "old film.mp4", frames=30, cut=10, size=(108, 192)))
+    canvas = open_shot(tab, 2)
+    frame = int(canvas.get_attribute("data-frame"))
+    assert 10 <= frame < 30
+    tab.locator("#vc-easel-colour").fill("#2038c8")
+    tab.locator("#vc-easel-radius").fill("12")
+    brush(tab, (0.3, 0.5), (0.7, 0.5))
+    tab.get_by_role("button", name="Colour: red").click()
+    tab.locator("#vc-easel-radius").fill("2")
+    canvas.focus()
+    for key in ("ArrowUp", "Shift+ArrowLeft", "Space"):
+        tab.keyboard.press(key)
+    stroke, dot = painted(tab).hints
+    assert (stroke.frame, stroke.colour, stroke.radius) == (frame, "#2038c8", 0.12)
+    assert stroke.points[0] == pytest.approx((0.3, 0.5), abs=0.01)
+    assert stroke.points[-1] == pytest.approx((0.7, 0.5), abs=0.05)
+    assert (dot.colour, len(dot.points)) == ("#8a3324", 1)
+    canvas.focus()
+    tab.keyboard.press("Control+z")
+    assert painted(tab).hints == (stroke,)
+    picture(tab, "shot-painted")
+    tab.locator("#vc-shot-preview").click()
+    expect(tab.locator("#vc-shot-status")).to_contain_text("This is a preview", timeout=PATIENCE)
+    expect(tab.locator('#vc-seen img[alt="As painted"]')).to_be_visible()
+    assert blueness(tab, "As painted") > blueness(tab, "Automatic") + 15
+    picture(tab, "shot-preview")
+    tab.locator("#vc-restore").click()
+    status(tab, "The film is done. 30 frames")
+    with tab.expect_download() as download:
+        tab.get_by_role("link", name="Your hints (JSON)").click()
+    assert read_hints(Path(download.value.path())).hints == (stroke,)
+
+
+def test_hints_belong_to_their_frames_and_come_back_from_a_file(tab: Tab, tmp_path: Path) -> None:
+    drop(tab, small_film(tmp_path / "a.mp4", frames=20, cut=8, size=(108, 192)))
+    canvas = open_shot(tab, 1)
+    canvas.click(position={"x": 40, "y": 40})
+    first = int(canvas.get_attribute("data-frame"))
+    tab.get_by_role("button", name="Next frame").click()
+    expect(canvas).to_have_attribute("data-frame", str(first + 1))
+    canvas.click(position={"x": 80, "y": 40})
+    before = painted(tab)
+    assert [hint.frame for hint in before.hints] == [first, first + 1]
+    tab.get_by_role("button", name="Clear this frame").click()
+    assert painted(tab).hints == before.hints[:1]
+    write_hints(tmp_path / "wrong.json", Hints((Hint("#2038c8", 0.1, ((0.5, 0.5),), frame=1),)))
+    text = (tmp_path / "wrong.json").read_text(encoding="utf-8")
+    (tmp_path / "wrong.json").write_text(text.replace("0.1", "7"), encoding="utf-8")
+    write_hints(tmp_path / "hints.json", Hints((Hint("#2038c8", 0.1, ((0.5, 0.5),), time=0.6),)))
+    tab.set_input_files("#vc-easel-load input", str(tmp_path / "wrong.json"))
+    expect(tab.locator("#vc-easel-say")).to_contain_text("hint 1: radius")
+    assert painted(tab).hints == before.hints[:1]
+    tab.set_input_files("#vc-easel-load input", str(tmp_path / "hints.json"))
+    chip = tab.get_by_role("button", name="Frame 15: 1 hint")
+    chip.click()
+    expect(canvas).to_have_attribute("data-frame", "15")
+    expect(tab.locator("#vc-easel-title")).to_have_text("Shot 2")
+    light = moving_picture(15, (108, 192), 1).astype(np.float32) / 2
+    Image.fromarray(np.clip(np.stack((light, light, light * 2), -1), 0, 255).astype(np.uint8)).save(tmp_path / "k.png")
+    tab.set_input_files("#vc-key input[type=file]", str(tmp_path / "k.png"))
+    expect(tab.get_by_role("button", name="Frame 15: 1 hint, a picture")).to_be_visible()
+    picture(tab, "shot-key")
 
 
 def test_the_slider_moves_by_mouse_and_by_key_and_shows_any_frame(tab: Tab, tmp_path: Path) -> None:
@@ -240,6 +344,8 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(tab: Tab, tmp_path: 
         drop(tab, small_film(tmp_path / "an old film with quite a long name of its own, from 1921.mp4", cut=6))
         tab.locator("#vc-preview").tap()
         status(tab, "This is a preview")
+        open_shot(tab, 1).tap()
+        assert len(painted(tab).hints) == 1
     for name in ("Film", "Photos", "Live"):
         tab.get_by_role("tab", name=name).click()
         picture(tab, f"phone-{tone}-{name.lower()}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import av
 import httpx
 import numpy as np
 import pytest
-from pages import MINUTES, ROOT, UPLOAD_MEGABYTES, Page, lumas, small_film
+from pages import MINUTES, ROOT, UPLOAD_MEGABYTES, Page, events, file_data, lumas, small_film, stream, upload
 from PIL import Image
 
 gradio_client = pytest.importorskip("gradio_client", reason="pip install 'vidcolor[test]' brings gradio_client")
@@ -43,7 +42,8 @@ def film(tmp_path: Path) -> Path:
 def test_every_action_has_a_named_address_that_the_manual_tells(page: Page, client: Client) -> None:
     named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     manual = (ROOT / "docs" / "demo.md").read_text(encoding="utf-8")
-    wanted = {"limits", "sample", "facts", "preview", "restore", "frame", "photos", "live_film", "live_frame", "cancel"}
+    wanted = {"limits", "sample", "facts", "shots", "preview", "shot", "restore", "frame", "photos", "cancel"}
+    wanted |= {"live_film", "live_frame"}
     assert {name.strip("/") for name in named} == wanted
     assert all(f"`/{name}`" in manual for name in wanted)
 
@@ -187,7 +187,7 @@ def test_a_visitors_files_do_not_exist_for_another(page: Page, film: Path) -> No
         assert one.get(f"/gradio_api/file={path}").status_code == 200
         assert other.get(f"/gradio_api/file={path}").status_code == 404
         assert httpx.get(f"{page.address}/gradio_api/file={path}").status_code == 401
-        for name in ("facts", "restore", "preview", "live_film"):
+        for name in ("facts", "shots", "shot", "restore", "preview", "live_film"):
             answer = other.post(f"/gradio_api/call/{name}", json={"data": [file_data(path)]})
             assert answer.status_code == 403
         again = upload(other, film)
@@ -290,35 +290,3 @@ def test_a_server_that_is_ended_while_it_loads_leaves_nothing(tmp_path: Path) ->
     assert process.returncode == 143
     assert "Traceback" not in said
     assert not list(tmp_path.iterdir())
-
-
-# By hand, without the client library
-
-
-def upload(visitor: httpx.Client, film: Path) -> str:
-    with film.open("rb") as data:
-        answer = visitor.post("/gradio_api/upload", files={"files": (film.name, data)})
-    return str(answer.raise_for_status().json()[0])
-
-
-def file_data(path: str) -> dict[str, Any]:
-    return {"path": path, "meta": {"_type": "gradio.FileData"}}
-
-
-def stream(visitor: httpx.Client, action: str, **given: object) -> list[dict[str, Any]]:
-    """Call an address; its words in order. A refusal is an assertion that fails with its sentence."""
-    answer = visitor.post(f"/gradio_api/call/v2/{action}", json=given)
-    return events(visitor, action, answer.raise_for_status().json()["event_id"])
-
-
-def events(visitor: httpx.Client, name: str, number: str) -> list[dict[str, Any]]:
-    told, kind = [], ""
-    with visitor.stream("GET", f"/gradio_api/call/{name}/{number}") as lines:
-        for line in lines.iter_lines():
-            if line.startswith("event:"):
-                kind = line.removeprefix("event: ")
-            elif line.startswith("data:") and kind in ("generating", "complete", "error"):
-                value = json.loads(line.removeprefix("data: "))
-                assert kind != "error", value
-                told += value or []
-    return told
