@@ -1,4 +1,4 @@
-"""Colours are held still along motion, and let go where nothing fits."""
+"""Colours are held still along motion and let go where nothing fits; a network looks where there is something new."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vidcolor.memory import State
-from vidcolor.steady import LONGEST, steadied
+from vidcolor.steady import GAP, LONGEST, coloured, steadied
 
 SIZE = (48, 80)  # of colours; light has twice that
 FRAMES = 12
@@ -89,21 +89,11 @@ def test_batches_make_no_difference(scene: Tensor) -> None:
     assert state.equal(behind)
 
 
-def test_films_side_by_side_know_nothing_of_each_other(scene: Tensor) -> None:
-    light = torch.stack([torch.cat([_window(scene, step * time) for time in range(4)]) for step in (2, 5)], 1)
-    ab = torch.stack((_noise(4), _noise(4).flip(0)), 1)
-    both, state = steadied(ab, light, State(), State())
-    for film in range(2):
-        alone, one = steadied(ab[:, film], light[:, film], State(), State())
-        assert torch.equal(both[:, film], alone)
-        assert all(torch.equal(state.tensors[name][film], one.tensors[name][0]) for name in one.tensors)
-
-
 def test_a_mean_reaches_over_a_few_frames_only(scene: Tensor) -> None:
     light = _window(scene, 0).expand(60, -1, -1, -1)
     ab = torch.cat((torch.full((30, 2, *SIZE), 10.0), torch.full((30, 2, *SIZE), -10.0)))
     shown, state = steadied(ab, light, State(), State())
-    assert state.tensors["steady.colours"][0, 2].max() == LONGEST
+    assert state.tensors["steady.weight"].max() == LONGEST
     assert shown[31].mean() > 5
     assert shown[59].mean() < -8
 
@@ -122,4 +112,77 @@ def test_colours_that_are_not_finite_stay_so(scene: Tensor) -> None:
     ab[1, 0, 5, 5] = torch.nan
     shown, state = steadied(ab, light, State(), State())
     assert not shown[1].isfinite().all()
-    assert not state.tensors["steady.colours"].isfinite().all()
+    assert not state.tensors["steady.ab"].isfinite().all()
+
+
+class Watchman:
+    """A network whose colours belong to things, that notes which frames it was shown."""
+
+    def __init__(self) -> None:
+        self.lights: list[Tensor] = []
+
+    def look(self, light: Tensor, state: State) -> tuple[Tensor, State]:
+        """Frames (T, 1, H, W)."""
+        self.lights += list(light)
+        looks = state.tensors.get("looks", torch.zeros(1)) + len(light)
+        return _colours_of(light), State({"looks": looks})
+
+    def colour(self, light: Tensor, batches: tuple[int, ...]) -> tuple[Tensor, State]:
+        """All frames, in batches of such sizes."""
+        parts, state = [], State()
+        for frames in light.split(batches):
+            ab, state = coloured(self.look, frames, state, SIZE)
+            parts.append(ab)
+        return torch.cat(parts), state
+
+
+def _looked_at(light: Tensor) -> list[int]:
+    """Numbers of the frames that a network is shown."""
+    watchman = Watchman()
+    watchman.colour(light, (1,) * len(light))
+    return [number for number, frame in enumerate(light) if any(torch.equal(frame, one) for one in watchman.lights)]
+
+
+def _numbered(light: Tensor) -> Tensor:
+    """Frames that differ by less than can be seen, so that they can be told apart."""
+    return light * (1 - 1e-5 * torch.arange(len(light)).view(-1, 1, 1, 1))
+
+
+def test_a_network_looks_now_and_then_at_what_stays_the_same(scene: Tensor) -> None:
+    light = _numbered(_window(scene, 0).expand(FRAMES, -1, -1, -1))
+    assert _looked_at(light) == list(range(0, FRAMES, GAP))
+
+
+def test_a_lamp_that_flickers_is_nothing_new(scene: Tensor) -> None:
+    lamp = torch.tensor([1.0, 0.85] * (FRAMES // 2)).view(-1, 1, 1, 1)
+    light = _numbered(_window(scene, 0).expand(FRAMES, -1, -1, -1) * lamp)
+    assert _looked_at(light) == list(range(0, FRAMES, GAP))
+
+
+def test_a_network_looks_at_once_where_something_comes_into_the_picture(scene: Tensor) -> None:
+    light = _numbered(_window(scene, 0).expand(FRAMES, -1, -1, -1)).clone()
+    light[6:, :, 20:76, 40:120] = 1 - light[6:, :, 20:76, 40:120]
+    assert 6 in _looked_at(light)
+
+
+def test_frames_that_are_passed_over_have_the_colours_of_their_things(scene: Tensor) -> None:
+    light = torch.cat([_window(scene, 4 * time) for time in range(FRAMES)])
+    watchman = Watchman()
+    shown, _ = watchman.colour(light, (1,) * FRAMES)
+    assert len(watchman.lights) < FRAMES
+    assert (shown - _colours_of(light))[:, :, 8:-8, 8:-8].abs().mean() < 0.5
+
+
+def test_which_frames_are_looked_at_does_not_depend_on_batches(scene: Tensor) -> None:
+    light = torch.cat([_window(scene, 3 * time + 20 * (time > 5)) for time in range(9)])
+    whole, behind = Watchman().colour(light, (9,))
+    for sizes in ((1,) * 9, (2, 2, 5), (4, 1, 4)):
+        parts, state = Watchman().colour(light, sizes)
+        assert torch.equal(parts, whole)
+        assert state.equal(behind)
+
+
+def test_a_network_s_own_memory_goes_from_look_to_look(scene: Tensor) -> None:
+    light = _window(scene, 0).expand(9, -1, -1, -1)
+    _, state = Watchman().colour(light, (1,) * 9)
+    assert state.tensors["looks"] == 3

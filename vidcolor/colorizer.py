@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from vidcolor.memory import State
+
+Look = Callable[[Tensor, State], tuple[Tensor, State]]
+"""A network on some frames and its memory: ab, and the memory behind them."""
 
 __all__ = ["Answer", "Colorizer", "Spec", "State"]
 
@@ -81,7 +85,7 @@ class Colorizer(nn.Module, ABC):
     labels: tuple[str, ...] = ()
     """Names of what whole pictures may show, for networks that know any."""
     is_steadied: bool = False
-    """Whether ``forward`` holds its colours still along the film's motion (vidcolor.steady)."""
+    """Whether ``forward`` holds colours still along motion, and passes frames over that show nothing new."""
     tells_labels: bool = False
     """Whether ``shown`` tells them of a shot."""
 
@@ -143,12 +147,36 @@ class Colorizer(nn.Module, ABC):
         """
         return (*self(light, state, condition), None)
 
-    def settled(self, ab: Tensor, light: Tensor, before: State, after: State) -> tuple[Tensor, State]:
-        """Colours as they are shown, and the memory behind them, from what ``perceive`` gave: see vidcolor.steady.
+    def watched(self, look: Look, light: Tensor, state: State) -> tuple[Tensor, State]:
+        """Colours (T, 2, h, w) as they are shown, by way of ``look``, which is the network itself: see vidcolor.steady.
 
-        Colours that a loss is to be taken of are left as they are: it is the network that is taught.
+        While it is taught, it looks at every frame, and its colours are left as they come.
         """
-        if not self.is_steadied or ab.requires_grad:
+        if not self.is_steadied or self.is_taught:
+            return look(light, state)
+        from vidcolor.steady import coloured
+
+        size = (light.shape[-2] // self.spec.scale, light.shape[-1] // self.spec.scale)
+        return coloured(look, light, state, size)
+
+    @property
+    def is_taught(self) -> bool:
+        """Whether a loss may be taken of its colours."""
+        return torch.is_grad_enabled() and next(self.parameters()).requires_grad
+
+    def film_by_film(self, light: Tensor, state: State, condition: Tensor | None) -> tuple[Tensor, State]:
+        """As ``forward`` for (T, B, 1, H, W), each film by itself: what one shows says nothing of another."""
+        parts = []
+        for film in range(light.shape[1]):
+            known = State({name: some[film : film + 1] for name, some in state.tensors.items()})
+            told = condition[film] if condition is not None and condition.ndim == 2 else condition
+            parts.append(self(light[:, film], known, told))
+        after = {name: torch.cat([one.tensors[name] for _, one in parts]) for name in parts[0][1].tensors}
+        return torch.stack([ab for ab, _ in parts], 1), State(after)
+
+    def settled(self, ab: Tensor, light: Tensor, before: State, after: State) -> tuple[Tensor, State]:
+        """As ``watched``, of colours (T, 2, h, w) that ``perceive`` gave to every frame."""
+        if not self.is_steadied:
             return ab, after
         from vidcolor.steady import steadied
 

@@ -9,6 +9,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from streams.errors import ModelError
 from vidcolor import device, zoo
 from vidcolor.colorizer import Colorizer, State
-from vidcolor.steady import COLOURS, LIGHT
+from vidcolor.steady import PREFIX
 
 if TYPE_CHECKING:
     from vidcolor.zoo import LoadedModel
@@ -82,15 +83,7 @@ class Compiled(Colorizer):
             made: tuple[Tensor, State] = self._network(light, state, condition)
             return made
         told = np.zeros(3, np.float32) if condition is None else condition.float().numpy()
-        memory, colours = [state.tensors.get(name) for name in program.names], []
-        kept = [
-            blank if tensor is None else tensor.numpy() for tensor, blank in zip(memory, program.blank, strict=True)
-        ]
-        for frame in light.float().numpy():
-            ab, *kept = program.run([frame[None], told, *kept])
-            colours.append(torch.from_numpy(ab))
-        after = State(dict(zip(program.names, map(torch.from_numpy, kept), strict=True)))
-        return self._network.settled(torch.cat(colours), light, state, after)
+        return self._network.watched(partial(_looked, program, told), light, state)
 
     def _program(self, size: tuple[int, ...]) -> Program:
         with self._lock:
@@ -115,7 +108,17 @@ class Program:
 
     def knows(self, state: State) -> bool:
         """Whether that is all that a network needs of a state: what was shown last is seen to behind it."""
-        return set(state.tensors) <= {*self.names, COLOURS, LIGHT}
+        return {name for name in state.tensors if not name.startswith(PREFIX)} <= set(self.names)
+
+
+def _looked(program: Program, told: Array, light: Tensor, state: State) -> tuple[Tensor, State]:
+    """Run a program on some frames, one after the other."""
+    memory, colours = [state.tensors.get(name) for name in program.names], []
+    kept = [blank if tensor is None else tensor.numpy() for tensor, blank in zip(memory, program.blank, strict=True)]
+    for frame in light.float().numpy():
+        ab, *kept = program.run([frame[None], told, *kept])
+        colours.append(torch.from_numpy(ab))
+    return torch.cat(colours), State(dict(zip(program.names, map(torch.from_numpy, kept), strict=True)))
 
 
 class _Flat(nn.Module):

@@ -1,19 +1,25 @@
-"""Colours held still: what a network sees anew in every frame is averaged along the motion of the film.
+"""Colours held still: what a network sees is averaged along the film's motion; what shows nothing new, it passes over.
 
 A network's opinion of a coat trembles a little from frame to frame, and its memory, which lies at fixed places, calms
 what stands still more than what moves. So the colours shown last are moved on along optical flow, and the new ones are
-averaged with them wherever light says that it is the same thing: over ten frames at most, so that what the network
-learns of a thing later is shown within half a second. Where nothing fits, as behind something that moves away, and at a
-shot's first frame, its colours are taken as they are.
+averaged with them wherever light says that it is the same thing: over a few looks at most, so that what the network
+learns of a thing later is soon shown. Where nothing fits, as behind something that moves away, and at a shot's first
+frame, its colours are taken as they are.
+
+Light alone says how much of a frame is the same as before. Where nearly all of it is, the network need not look: the
+frame is shown in the colours that came along with it. It looks again at the fourth frame at the latest.
 
 Sources: Lai et al., "Learning Blind Video Temporal Consistency", ECCV 2018 (what is to be held still, and along what);
 Yang, Liu, Salvi, "A Survey of Temporal Antialiasing Techniques", EG 2020 (the running mean along motion, and when its
-history is dropped).
+history is dropped); Zhu et al., "Deep Feature Flow for Video Recognition", CVPR 2017 (a network for some frames,
+flow for the others).
 """
 
 from __future__ import annotations
 
-from itertools import product
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,75 +29,139 @@ from torch import Tensor
 from vidcolor.guide import motion
 from vidcolor.memory import State
 
-COLOURS, LIGHT = "steady.colours", "steady.light"
+Planes = NDArray[np.float32]
+Look = Callable[[Tensor, State], tuple[Tensor, State]]
+"""A network on frames (T, 1, H, W) and its memory: ab (T, 2, h, w) and the memory behind them."""
+
+PREFIX = "steady."
 LONGEST = 9.0
-"""Frames behind that a mean reaches over, at most."""
+"""Looks behind that a mean reaches over, at most."""
 SAME, OTHER = 8.0, 24.0
 """Grey levels between a thing and where it was: under the one it surely is the same, over the other it is not."""
+NEW = 0.02
+"""Share of a frame that may be new before the network has to look."""
+GAP = 4
+"""It looks at every so many frames at least."""
 _DARK = 8.0  # grey levels: how fast the lamp flickered cannot be told from black
+_KNOWN = 0.5  # looks that a colour must be worth
 
-Planes = NDArray[np.float32]
+
+class Past(NamedTuple):
+    """What was shown last.
+
+    Attributes:
+        ab: (h, w, 2).
+        weight: (h, w) how many looks each colour is the mean of.
+        light: (h, w) grey levels.
+        since: frames since the network looked.
+    """
+
+    ab: Planes
+    weight: Planes
+    light: Planes
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How a frame gets its colours.
+
+    Attributes:
+        where: (h, w, 2) map into the frame before; None where there is none.
+        share: (h, w) of the colours that come from there.
+        weight, light: as in Past, behind this frame.
+        since: frames since the network looked; 0: it looks at this one.
+    """
+
+    where: Planes | None
+    share: Planes
+    weight: Planes
+    light: Planes
+    since: int
+
+
+def coloured(look: Look, light: Tensor, state: State, size: tuple[int, int], gap: int = GAP) -> tuple[Tensor, State]:
+    """Colour consecutive frames of a shot: look where there is something new, and hold all colours still.
+
+    Args:
+        look: the network.
+        light: (T, 1, H, W) in 0..1.
+        state: the memory before.
+        size: (h, w) of its colours.
+        gap: it looks at every so many frames at least; 1 = at all.
+
+    Returns:
+        ab (T, 2, h, w), and the memory behind them, with what was shown last in it.
+    """
+    past = _past(state)
+    greys = light.float().cpu()[:, 0].numpy() * np.float32(255)
+    steps = list(_steps(past, [motion.resized(grey, size) for grey in greys], gap))
+    looked = [index for index, step in enumerate(steps) if step.since == 0]
+    own = State({name: tensor for name, tensor in state.tensors.items() if not name.startswith(PREFIX)})
+    fresh, after = look(light[looked] if len(looked) < len(steps) else light, own) if looked else (None, own)
+    seen = iter(() if fresh is None else fresh.float().cpu().permute(0, 2, 3, 1).contiguous())
+    shown = []
+    for step in steps:
+        past = _shown(past, step, next(seen) if step.since == 0 else None)
+        shown.append(torch.from_numpy(past.ab).permute(2, 0, 1))
+    assert past is not None
+    return torch.stack(shown).to(light.device), State({**after.tensors, **_written(past)})
 
 
 def steadied(ab: Tensor, light: Tensor, before: State, after: State) -> tuple[Tensor, State]:
-    """Hold the colours of consecutive frames of a shot still.
+    """Hold colours still that a network has given to every frame.
 
     Args:
-        ab: (T, 2, h, w) as a network gave them, Lab units; or (T, B, 2, h, w) of B films.
-        light: (T, 1, H, W) or (T, B, 1, H, W), 0..1, that it was given.
+        ab: (T, 2, h, w) of consecutive frames of a shot.
+        light: (T, 1, H, W) that it was given.
         before: the memory before these frames.
         after: the network's own behind them.
-
-    Returns:
-        Colours of the same shape, and ``after`` with what was shown last added to it.
     """
-    films = ab.shape[1] if ab.ndim == 5 else 1
-    colours = ab.float().cpu().reshape(len(ab), films, 2, *ab.shape[-2:])
-    greys = light.float().cpu().reshape(len(ab), films, *light.shape[-2:])
-    shown, pasts = torch.empty_like(colours), [_past(before, film) for film in range(films)]
-    for time, film in product(range(len(ab)), range(films)):
-        past = _shown(pasts[film], colours[time, film].numpy(), greys[time, film].numpy())
-        shown[time, film] = torch.from_numpy(past[0][..., :2]).permute(2, 0, 1)
-        pasts[film] = past
-    kept = [past for past in pasts if past is not None]
-    return shown.reshape(ab.shape).to(ab.device), State({**after.tensors, **_written(kept)})
+    return coloured(lambda *_: (ab, after), light, before, (ab.shape[-2], ab.shape[-1]), gap=1)
 
 
-Past = tuple[Planes, Planes]
-"""What was shown: (h, w, 3) of a*, b* and how many frames they are the mean of; and (h, w) its grey levels."""
-
-
-def _past(state: State, film: int) -> Past | None:
-    if COLOURS not in state.tensors:
+def _past(state: State) -> Past | None:
+    if PREFIX + "ab" not in state.tensors:
         return None
-    colours, light = (state.tensors[name][film].cpu().numpy() for name in (COLOURS, LIGHT))
-    return np.ascontiguousarray(np.moveaxis(colours, 0, -1)), light
+    ab, weight, light, since = (state.tensors[PREFIX + name] for name in Past._fields)
+    return Past(ab.cpu()[0].numpy(), weight.cpu()[0].numpy(), light.cpu()[0].numpy(), int(since))
 
 
-def _written(pasts: list[Past]) -> dict[str, Tensor]:
-    colours = torch.stack([torch.from_numpy(colours).permute(2, 0, 1) for colours, _ in pasts]).contiguous()
-    return {COLOURS: colours, LIGHT: torch.stack([torch.from_numpy(light) for _, light in pasts])}
+def _written(past: Past) -> dict[str, Tensor]:
+    return {PREFIX + name: torch.as_tensor(value)[None] for name, value in past._asdict().items()}
 
 
-def _shown(past: Past | None, ab: Planes, light: Planes) -> Past:
-    """One frame: ab (2, h, w) and light (H, W) to what is shown of it."""
-    fresh = np.ascontiguousarray(np.moveaxis(ab, 0, -1))
-    grey = motion.resized(light * np.float32(255), fresh.shape[:2])
-    if past is None:
-        return np.dstack((fresh, np.ones_like(grey))), grey
-    old, fits = _moved(past, grey)
-    weight = old[..., 2] * fits
-    share = (weight / (weight + 1))[..., None]
-    # through torch: colours that are not finite are the network's fault, and are told where it is asked
-    mixed = torch.lerp(torch.from_numpy(fresh), torch.from_numpy(old[..., :2]), torch.from_numpy(share)).numpy()
-    return np.dstack((mixed, np.minimum(weight + 1, np.float32(LONGEST)))), grey
+def _steps(past: Past | None, greys: list[Planes], gap: int) -> Iterator[Step]:
+    """What light tells of every frame, before any of them has colours."""
+    for grey in greys:
+        if past is None:
+            one = np.ones_like(grey)
+            step = Step(None, 0 * one, one, grey, 0)
+        else:
+            step = _step(past, grey, gap)
+        yield step
+        past = Past(np.empty(0, np.float32), step.weight, step.light, step.since)
 
 
-def _moved(past: Past, grey: Planes) -> tuple[Planes, Planes]:
-    """What was shown, moved to where it is now, and from 0 to 1 how well that fits."""
-    colours, before = past
+def _step(past: Past, grey: Planes, gap: int) -> Step:
     # the lamp flickers: what is the same thing has another light then
-    before = before * np.float32((grey.mean() + _DARK) / (before.mean() + _DARK))
+    before = past.light * np.float32((grey.mean() + _DARK) / (past.light.mean() + _DARK))
     where = motion.traced(motion.levels(grey), motion.levels(before))
-    misfit = motion.misfit(where, before, grey)
-    return motion.fetched(colours, where), np.clip((OTHER - misfit) / np.float32(OTHER - SAME), 0, 1)
+    fits = np.clip((OTHER - motion.misfit(where, before, grey)) / np.float32(OTHER - SAME), 0, 1)
+    weight = motion.fetched(past.weight, where) * fits
+    if past.since + 1 < gap and np.count_nonzero(weight < _KNOWN) <= NEW * weight.size:
+        return Step(where, np.ones_like(weight), weight, grey, past.since + 1)
+    return Step(where, weight / (weight + 1), np.minimum(weight + 1, np.float32(LONGEST)), grey, 0)
+
+
+def _shown(past: Past | None, step: Step, fresh: Tensor | None) -> Past:
+    """A frame as it is shown: what came along, and (h, w, 2) what the network sees now, if it looked."""
+    if past is None or step.where is None:
+        assert fresh is not None
+        ab = fresh.numpy()
+    else:
+        ab = motion.fetched(past.ab, step.where)
+        if fresh is not None:
+            # in torch: colours that are not finite are the network's fault, and are told where it is asked
+            ab = torch.lerp(fresh, torch.from_numpy(ab), torch.from_numpy(step.share)[..., None]).numpy()
+    return Past(ab, step.weight, step.light, step.since)

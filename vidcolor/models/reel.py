@@ -100,8 +100,9 @@ class Reel(Colorizer):
         """See Colorizer.forward."""
         if self.is_led(state):
             return self.led(light, state, condition)
-        ab, next_state, _ = self.perceive(light, state, condition)
-        return self.settled(ab, light, state, next_state)
+        if light.ndim == 5 and not self.is_taught:
+            return self.film_by_film(light, state, condition)
+        return self.watched(lambda frames, known: self.perceive(frames, known, condition)[:2], light, state)
 
     def perceive(
         self, light: Tensor, state: State, condition: Tensor | None = None
