@@ -12,7 +12,7 @@ from typing import Any
 
 from demo.desk import Desk, Job, Lane
 from demo.gate import Gate
-from demo.guides import Guides
+from demo.guides import MOST_HINTS, Guides
 from demo.options import Limits
 from demo.painting import Painting
 from demo.rooms import House, Refused, Visitor
@@ -206,4 +206,5 @@ def limits_told(limits: Limits) -> Mapping[str, Any]:
         "orders_of_one_visitor": limits.share,
         "kept_minutes": limits.keep / 60,
         "live_seconds": limits.live,
+        "hints_of_a_film": MOST_HINTS,
     }

@@ -150,10 +150,10 @@ def blueness(tab: Tab, name: str) -> float:
 
 
 def test_a_shot_is_painted_on_previewed_and_restored_so(tab: Tab, tmp_path: Path) -> None:
-    drop(tab, small_film(tmp_path / "old film.mp4", frames=30, cut=10, size=(108, 192)))
+    drop(tab, small_film(tmp_path / "old film.mp4", frames=18, cut=8, size=(108, 192)))
     canvas = open_shot(tab, 2)
     frame = int(canvas.get_attribute("data-frame"))
-    assert 10 <= frame < 30
+    assert 8 <= frame < 18
     tab.locator("#vc-easel-colour").fill("#2038c8")
     tab.locator("#vc-easel-radius").fill("12")
     brush(tab, (0.3, 0.5), (0.7, 0.5))
@@ -175,9 +175,11 @@ def test_a_shot_is_painted_on_previewed_and_restored_so(tab: Tab, tmp_path: Path
     expect(tab.locator("#vc-shot-status")).to_contain_text("This is a preview", timeout=PATIENCE)
     expect(tab.locator('#vc-seen img[alt="As painted"]')).to_be_visible()
     assert blueness(tab, "As painted") > blueness(tab, "Automatic") + 15
+    video = tab.locator("#vc-seen video")
+    assert video.evaluate("async (v) => { v.muted = true; await v.play(); return v.videoWidth }") == 2 * 192
     picture(tab, "shot-preview")
     tab.locator("#vc-restore").click()
-    status(tab, "The film is done. 30 frames")
+    status(tab, "The film is done. 18 frames")
     with tab.expect_download() as download:
         tab.get_by_role("link", name="Your hints (JSON)").click()
     assert read_hints(Path(download.value.path())).hints == (stroke,)

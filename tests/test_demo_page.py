@@ -19,6 +19,8 @@ import pytest
 from pages import MINUTES, ROOT, UPLOAD_MEGABYTES, Page, events, file_data, lumas, small_film, stream, upload
 from PIL import Image
 
+from vidcolor.guide.hints import Hint, Hints, write_hints
+
 gradio_client = pytest.importorskip("gradio_client", reason="pip install 'vidcolor[test]' brings gradio_client")
 # The client library opens event loops and connections of its own, and leaves them to the collector.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -269,7 +271,9 @@ def test_the_page_listens_to_this_machine_only(page: Page) -> None:
 
 
 def test_the_example_restores_a_film(page: Page, film: Path) -> None:
-    words = [sys.executable, "-m", "demo.example_client", "--page", page.address, str(film)]
+    hints = film.with_name("hints.json")
+    write_hints(hints, Hints((Hint("#2038c8", 0.2, ((0.5, 0.5),), frame=1),)))
+    words = [sys.executable, "-m", "demo.example_client", "--page", page.address, "--hints", str(hints), str(film)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=120, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
     assert film.with_name("old film.color.mp4").stat().st_size > 1000
