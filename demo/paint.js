@@ -114,11 +114,12 @@
       if (state.keys.delete(state.told.frame)) { ask({ do: "forget", frame: state.told.frame }); isAsking = false; load(); list(); }
       say("This frame is grey again."); },
     before: () => go(state.wanted - 1), next: () => go(state.wanted + 1), close: () => show(false),
-    save: () => { const link = document.createElement("a"); link.download = "hints.json";
-      link.href = URL.createObjectURL(new Blob([text()], { type: "application/json" })); link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 10000); },
+    save: () => { const address = URL.createObjectURL(new Blob([text()], { type: "application/json" }));
+      give("hints.json", address); setTimeout(() => URL.revokeObjectURL(address), 10000); },
+    frame: () => { if (state.told) give(`${String(state.told.frame).padStart(8, "0")}.jpg`, state.told.picture); },
   };
 
+  const give = (name, address) => { const link = document.createElement("a"); link.download = name; link.href = address; link.click(); };
   const count = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
   const frames = () => [...new Set([...state.hints.map((hint) => hint.frame), ...state.keys.keys()])].filter((one) => one !== undefined);
   const list = () => {

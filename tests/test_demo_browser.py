@@ -193,6 +193,9 @@ def test_hints_belong_to_their_frames_and_come_back_from_a_file(tab: Tab, tmp_pa
     tab.get_by_role("button", name="Next frame").click()
     expect(canvas).to_have_attribute("data-frame", str(first + 1))
     canvas.click(position={"x": 80, "y": 40})
+    with tab.expect_download() as download:
+        tab.get_by_role("button", name="Save this frame").click()
+    assert download.value.suggested_filename == f"{first + 1:08d}.jpg"
     before = painted(tab)
     assert [hint.frame for hint in before.hints] == [first, first + 1]
     tab.get_by_role("button", name="Clear this frame").click()
