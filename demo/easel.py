@@ -107,11 +107,12 @@ def shot(order: Order, tell: Tell, brake: Brake) -> dict[str, Any]:
         heard = _Part(tell, order["count"], (number, len(todo)), folder)
         warnings += _coloured(clip, target, options, (heard, brake))
     told = {"frames": order["count"], "warnings": [without(text, folder) for text in warnings]}
-    if not order["guides"]:
-        return {"play": str(plain), "pair": _pair((plain, plain), folder, order["at"]), **told}
-    tell("stage", text="Putting automatic and painted side by side")
-    beside = show.two_side_by_side(plain, painted, folder, brake)
-    return {"play": str(painted), "beside": str(beside), "pair": _pair((plain, painted), folder, order["at"]), **told}
+    films = (plain, painted if order["guides"] else plain)
+    result: dict[str, Any] = {"pair": _pair(films, order), **told}
+    if order["guides"]:
+        tell("stage", text="Putting automatic and painted side by side")
+        result["beside"] = str(show.two_side_by_side(films, folder, order["rotation"], brake))
+    return {"play": str(show.upright(films[1], folder, order["rotation"], brake)), **result}
 
 
 def _coloured(clip: Path, target: Path, options: Options, heard: tuple[Reporter, Brake]) -> tuple[str, ...]:
@@ -177,11 +178,11 @@ def _picture(luma: Plane, form: PictureFormat) -> av.VideoFrame:
     return av.VideoFrame.from_ndarray(np.vstack((codes, half)), format="yuv420p")
 
 
-def _pair(films: tuple[Path, Path], folder: Path, number: int) -> list[str]:
-    """A frame of two films, by its number."""
-    names = [folder / "automatic.jpg", folder / "painted.jpg"]
+def _pair(films: tuple[Path, Path], order: Order) -> list[str]:
+    """A frame of two films, upright."""
+    names = [Path(order["folder"]) / name for name in ("automatic.jpg", "painted.jpg")]
     for film, name in zip(films, names, strict=True):
-        show.picture_number(film, number).save(name, quality=92)
+        show.picture_number(film, order["at"]).rotate(order["rotation"], expand=True).save(name, quality=92)
     return [str(name) for name in names]
 
 

@@ -118,6 +118,7 @@ class Painting:
         folder = visitor.new_path("result").parent
         order = {"do": "shot", "source": film, "folder": str(folder), "plain": str(plain), "wishes": wishes}
         order |= {"at": frame - first, "count": stop - first, **_between(shot, first, stop)}
+        order["rotation"] = facts["rotation"]
         with shelf.keeping(folder) as keep:
             order["guides"] = guides.within(first, stop).written(folder)
             async for news in self._desk.follow(self._desk.give(visitor, page, "quick", order)):

@@ -109,6 +109,7 @@ def facts(film: VideoSource) -> dict[str, Any]:
         "subtitles": sum(stream.kind == "subtitle" for stream in info.streams),
         "chapters": len(info.chapters),
         "interlaced": info.interlaced,
+        "rotation": info.rotation % 360,
         "pages": len(film.still.pages) if film.still else 0,
         "warnings": [printable(text) for text in film.warnings],
     }

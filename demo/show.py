@@ -29,6 +29,7 @@ _HALF = 800  # pixels across, at most, of each half of the side-by-side film
 _POINTS = 400  # of a timeline
 _SMALL = (96, 54)
 _PLAYABLE = {"aac", "mp3"}
+_TURNS = {90: "transpose=cclock", 180: "hflip,vflip", 270: "transpose=clock"}
 
 
 def playable(film: Path, folder: Path, brake: Brake) -> Path:
@@ -58,11 +59,20 @@ def side_by_side(film: Path, folder: Path, brake: Brake) -> Path:
     return target
 
 
-def two_side_by_side(left: Path, right: Path, folder: Path, brake: Brake) -> Path:
-    """An MP4 of two small films of one size and length."""
-    target = folder / "side-by-side.mp4"
-    both = ["-i", f"file:{right}", "-filter_complex", "[0:v][1:v]hstack,format=yuv420p[both]", "-map", "[both]"]
-    _encode(left, target, both, brake)
+def upright(film: Path, folder: Path, rotation: int, brake: Brake) -> Path:
+    """An MP4 of a small film, turned by so many degrees against the clock; itself where there is nothing to turn."""
+    if rotation not in _TURNS:
+        return film
+    target = folder / "upright.mp4"
+    _encode(film, target, ["-vf", f"{_TURNS[rotation]},format=yuv420p"], brake)
+    return target
+
+
+def two_side_by_side(films: tuple[Path, Path], folder: Path, rotation: int, brake: Brake) -> Path:
+    """An MP4 of two small films of one size and length, turned by so many degrees against the clock."""
+    target, turn = folder / "side-by-side.mp4", _TURNS.get(rotation, "null")
+    halves = f"[0:v]{turn}[a];[1:v]{turn}[b];[a][b]hstack,format=yuv420p[both]"
+    _encode(films[0], target, ["-i", f"file:{films[1]}", "-filter_complex", halves, "-map", "[both]"], brake)
     return target
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from demo.door import Door
 from demo.options import Lock, Place
 from demo.rooms import House
 from demo.serve import listen
+from streams.writing.ffmpeg import find_ffmpeg
 from vidcolor.guide.hints import Hint, Hints, read_hints, write_hints
 
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install 'vidcolor[test]' brings playwright")
@@ -185,10 +187,22 @@ def test_a_shot_is_painted_on_previewed_and_restored_so(tab: Tab, tmp_path: Path
     assert read_hints(Path(download.value.path())).hints == (stroke,)
 
 
+def turned(film: Path) -> Path:
+    """The film as a telephone stores it that is held upright: turned when it is shown."""
+    target = film.with_name(f"turned-{film.name}")
+    words = [find_ffmpeg().path, "-v", "error", "-display_rotation", "90", "-i", str(film), "-c", "copy", str(target)]
+    subprocess.run(words, check=True)
+    return target
+
+
 def test_hints_belong_to_their_frames_and_come_back_from_a_file(tab: Tab, tmp_path: Path) -> None:
-    drop(tab, small_film(tmp_path / "a.mp4", frames=20, cut=8, size=(108, 192)))
+    drop(tab, turned(small_film(tmp_path / "a.mp4", frames=20, cut=8, size=(108, 192))))
     canvas = open_shot(tab, 1)
-    canvas.click(position={"x": 40, "y": 40})
+    box = canvas.bounding_box()
+    assert box["width"] / box["height"] == pytest.approx(108 / 192, rel=0.02), "it stands upright"
+    canvas.click(position={"x": 0.25 * box["width"], "y": 0.1 * box["height"]})
+    point = painted(tab).hints[0].points[0]
+    assert point == pytest.approx((0.9, 0.25), abs=0.01), "hints are told of the picture as it is stored"
     first = int(canvas.get_attribute("data-frame"))
     tab.get_by_role("button", name="Next frame").click()
     expect(canvas).to_have_attribute("data-frame", str(first + 1))
