@@ -106,6 +106,8 @@ def test_arithmetic_is_counted_and_packed_convolutions_too(tmp_path: Path) -> No
     assert found["gflop"] == pytest.approx(2 * 36 * 64 * (encode + gates + out + decode) / 1e9, rel=0.01)
     assert found["megabytes"] == 3
     assert found["ms"] > 0
+    assert "film_ms" not in found
+    assert cost(model.colorizer, path, [torch.full((3, 1, 48, 64), 0.5)])["film_ms"] > 0
 
 
 def test_words_around_the_figures_are_kept(tmp_path: Path) -> None:
