@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,24 +66,32 @@ class Painting:
         pictures = {number: visitor.mine(path) for number, path in (keys or {}).items()}
         for path in pictures.values():
             await self._picture(visitor, path)
-        return Guides(hints_of(text, facts["shots"]), pictures)
+        hints = hints_of(text, facts["shots"])
+        if not facts["is_whole"] and any(hint.frame is None for hint in hints.hints):
+            hints = hints_of(text, (await self._gate.seen(visitor, film))["shots"])
+        return Guides(hints, pictures)
 
     async def still(self, visitor: Visitor, page: str, film: object, number: object) -> dict[str, Any]:
         """A frame as a picture to paint on."""
-        _check()
-        facts = _film(await self._gate.passed(visitor, film))
-        shot, frame = shot_of(facts["shots"], number)
+        facts, shot, frame = await self._found(visitor, film, number)
         news = await self._ask(visitor, page, {"do": "still", **only(film, shot, frame)})
         return {**news, **_place(facts["shots"], shot, frame)}
 
     async def key(self, visitor: Visitor, page: str, film: object, number: object, picture: object) -> dict[str, Any]:
         """Look whether a coloured picture is one of a frame; the frame as it would be painted by it."""
-        _check()
-        facts = _film(await self._gate.passed(visitor, film))
-        shot, frame = shot_of(facts["shots"], number)
+        facts, shot, frame = await self._found(visitor, film, number)
         coloured = str(await self._picture(visitor, picture))
         news = await self._ask(visitor, page, {"do": "key", "coloured": coloured, **only(film, shot, frame)})
         return {**news, **_place(facts["shots"], shot, frame)}
+
+    async def _found(self, visitor: Visitor, film: object, number: object) -> tuple[dict[str, Any], Shot, int]:
+        """Facts of a film, and the shot that a frame is of; waits for the look at the film where that is not known."""
+        _check()
+        facts = _film(await self._gate.passed(visitor, film))
+        with suppress(Refused):
+            return facts, *shot_of(facts["shots"], number)
+        facts = await self._gate.seen(visitor, film)
+        return facts, *shot_of(facts["shots"], number)
 
     async def _picture(self, visitor: Visitor, path: object) -> Path:
         facts = await self._gate.passed(visitor, str(path))
@@ -107,12 +115,10 @@ class Painting:
             number: of the frame.
             asked: wishes, and what was painted.
         """
-        _check()
-        facts = _film(await self._gate.passed(visitor, film))
-        (shot, frame), (wishes, guides) = shot_of(facts["shots"], number), asked
+        facts, shot, frame = await self._found(visitor, film, number)
         first, stop = window(shot, frame)
         self._house.check_space(facts["bytes"])
-        wishes = {**wishes, "start": None, "stop": None, "crf": None}
+        guides, wishes = asked[1], {**asked[0], "start": None, "stop": None, "crf": None}
         shelf = Shelf.of(visitor, page)
         plain = shelf.plain_of(str((film, first, stop, sorted(wishes.items(), key=str))))
         folder = visitor.new_path("result").parent
