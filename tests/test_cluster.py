@@ -364,6 +364,15 @@ def test_without_ray_the_command_says_what_to_install(
         Engine(None, 1)
 
 
+def test_without_ray_no_film_is_begun(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert main(["restore", str(film), "-o", f"{tmp_path}/out/", "--on", "ray"]) == 2
+    assert capfd.readouterr().err.count("pip install 'vidcolor[ray]'") == 1
+    assert not (tmp_path / "out").exists()
+
+
 # --- Ray itself ---
 
 

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -17,6 +18,7 @@ from vidcolor.archive.entries import Entry, gather, is_pattern
 from vidcolor.archive.result import STATES, Result, table, worst
 from vidcolor.brake import Brake
 from vidcolor.cli.voice import JsonVoice, Voice
+from vidcolor.cluster import NO_RAY
 
 if TYPE_CHECKING:
     from vidcolor.options import Options
@@ -112,6 +114,8 @@ def _check(args: argparse.Namespace, options: Options) -> None:
         raise UsageError("--on knows no colours to go by: leave out --reference and --guide")
     if args.on is not None:
         address_of(args.on)
+        if find_spec("ray") is None:  # once, and not for each film
+            raise UsageError(NO_RAY)
     if args.output and not _is_one_to_one(args) and Path(args.output).exists() and not Path(args.output).is_dir():
         raise OutputError(f"{printable(args.output)} is no folder: many outputs need one")
 

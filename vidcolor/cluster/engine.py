@@ -17,7 +17,7 @@ from typing import Any
 
 from streams.errors import FilmError, UsageError, printable
 from streams.writing.lock import Lock
-from vidcolor.cluster import copies, tasks
+from vidcolor.cluster import NO_RAY, copies, tasks
 from vidcolor.cluster.values import Place
 
 RETRIES = 3  # times that Ray does a task again whose worker, or whose machine, was lost
@@ -288,7 +288,7 @@ def _imported() -> Any:  # noqa: ANN401 - a module
         import ray.exceptions
         import ray.util.scheduling_strategies
     except ImportError as error:
-        raise UsageError("--on ray needs Ray: pip install 'vidcolor[ray]'") from error
+        raise UsageError(NO_RAY) from error
     return ray
 
 
