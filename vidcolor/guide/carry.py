@@ -19,7 +19,8 @@ from vidcolor.guide.memory import Key, Memory, coloured_key, grey_of, sized
 _SURE, _LOST = 4.0, 20.0  # misfit at which carried colours are kept whole, or not at all, when a new key takes over
 _NOTHING = 255.0  # misfit of what is not there
 _UNLIKE = 12.0  # misfit that counts like things that have nothing in common
-_LOOKED_FOR = 4  # what is looked for is one part of so many
+_SETTLED = 2  # frames after which places are sought anew in the key: at the first they were, and errors add up slowly
+_LOOKED_FOR = 6  # what is looked for is one part of so many
 
 
 def followed(keys: Sequence[Key], last: Tensor | None, now: Tensor) -> tuple[tuple[Key, ...], dict[int, Carried]]:
@@ -67,9 +68,13 @@ def carried_back(key: Key, lights: Sequence[Tensor]) -> list[Carried]:
 
 
 def _moved(key: Key, last: Tensor, now: Tensor) -> tuple[Key, Carried]:
-    here, there = now.numpy(), key.grey.numpy()
-    where, misfit = motion.settled(motion.carried(key.where.numpy(), last.numpy(), here), there, here)
-    key = replace(key, where=torch.from_numpy(where), age=key.age + 1)
+    here, there, age = now.numpy(), key.grey.numpy(), key.age + 1
+    where = motion.carried(key.where.numpy(), last.numpy(), here)
+    if age % _SETTLED:
+        misfit = motion.misfit(where, there.astype(np.float32), here.astype(np.float32))
+    else:
+        where, misfit = motion.settled(where, there, here)
+    key = replace(key, where=torch.from_numpy(where), age=age)
     return key, _colours(key, misfit)
 
 
@@ -100,7 +105,7 @@ def found_again(
 ) -> Found | None:
     """What of the keys is seen again by its features, wherever it is; None where the network has none.
 
-    Where colours were carried and fit, nothing is looked for: a quarter of the picture, where they fit worst, is.
+    Where colours were carried and fit, nothing is looked for: a sixth of the picture, where they fit worst, is.
     """
     known = [key for key in keys if len(key.rows)]
     if eighth is None or not known:

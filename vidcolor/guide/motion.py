@@ -121,10 +121,18 @@ def traced(now: Grey, before: Grey) -> Planes:
 def misfit(where: Planes, there: Planes, now: Planes) -> Planes:
     """How badly pixels fit the places that a map gives them: mean difference of 5x5 pixels, in grey levels (H, W)."""
     cv2 = _cv2()
-    inside = cv2.split(cv2.absdiff(fetched(places(there.shape), where), where))  # held at the edge: how far beyond
-    cost = cv2.scaleAdd(cv2.max(*inside), _OUTSIDE, cv2.absdiff(fetched(there, where), now))
+    cost = cv2.scaleAdd(_beyond(where, there.shape), _OUTSIDE, cv2.absdiff(fetched(there, where), now))
     smooth: Planes = cv2.blur(cost, _LOOK)
     return smooth
+
+
+def _beyond(where: Planes, size: tuple[int, ...]) -> Planes:
+    """How far places lie beyond the edge of a picture (H, W)."""
+    cv2 = _cv2()
+    right, down = cv2.split(where)
+    far = [cv2.max(cv2.subtract(way, last), -way) for way, last in ((right, size[1] - 1.0), (down, size[0] - 1.0))]
+    beyond: Planes = cv2.max(cv2.max(*far), 0.0)
+    return beyond
 
 
 def settled(where: Planes, there: Grey, now: Grey) -> tuple[Planes, Planes]:

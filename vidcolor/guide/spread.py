@@ -34,14 +34,16 @@ class Manner:
     Attributes:
         step: what a pixel costs where nothing changes.
         edge: change of light from pixel to pixel, in 255ths, that costs 1; it counts by its square.
-        unlike: how far from the light of all that was painted costs 1 a pixel, likewise.
+        alike: how far light may be from all that was painted at no cost, in 255ths.
+        unlike: how much farther costs 1 a pixel; it counts by its square.
         reach: distance at which a colour counts half.
         soft: width of that border, as a distance.
     """
 
-    step: float = 0.012
-    edge: float = 16.0
-    unlike: float = 30.0
+    step: float = 0.018
+    edge: float = 14.0
+    alike: float = 6.0
+    unlike: float = 24.0
     reach: float = 3.0
     soft: float = 0.5
 
@@ -55,6 +57,8 @@ class Stroke:
 
 
 _NEVER = 1e9
+_FARTHEST = 80.0  # farther colours do not come, and numbers would run out
+_FAINT = 0.01
 _TRIMMED = 0.1  # share of what was painted, at either end, whose light is not counted: a brush goes over edges
 _ROUNDS = 3
 _SHARED = 0.15  # difference of distances at which the nearer of two colours counts e times as much
@@ -118,31 +122,37 @@ def spread(light: NDArray[np.uint8], strokes: Sequence[Stroke], manner: Manner |
     Returns:
         (h, w, 3): a* and b* times how much each pixel is coloured, and that, 0..1; 1 and exact under the strokes.
     """
-    manner, smooth = manner or Manner(), without_grain(light)
-    owner = np.full(light.shape, -1)
+    manner = manner or Manner()
     colours = list(dict.fromkeys(stroke.ab for stroke in strokes))
+    owner = np.full(light.shape, -1)
     for stroke in strokes:
         owner[stroke.where] = colours.index(stroke.ab)
-    nearest, total = np.full(light.shape, np.inf), np.zeros(light.shape)
-    mixed = np.zeros((*light.shape, 2))
-    for index, colour in enumerate(colours):
-        if not (owner == index).any():
-            continue
-        far = distances(smooth, owner == index, manner)
-        share = np.exp(-np.minimum(far, 60.0) / _SHARED)
-        total, mixed = total + share, mixed + share[..., None] * colour
-        nearest = np.minimum(nearest, far)
+    ab, nearest = _mixed(without_grain(light), owner, colours, manner)
     mask = 1 / (1 + np.exp(np.clip((nearest - manner.reach) / manner.soft, -50, 50)))
-    mask[mask < 0.01] = 0
-    ab = mixed / np.maximum(total, 1e-30)[..., None]
+    mask[mask < _FAINT] = 0
     painted = owner >= 0
     mask[painted], ab[painted] = 1, np.array(colours)[owner[painted]]
     return np.dstack((ab * mask[..., None], mask)).astype(np.float32)
 
 
+def _mixed(
+    light: Floats, owner: NDArray[np.int64], colours: Sequence[tuple[float, float]], manner: Manner
+) -> tuple[Distances, Distances]:
+    """Colours (h, w, 2), each counting by how near it is, and how near the nearest is (h, w)."""
+    nearest, total, mixed = np.full(light.shape, np.inf), np.zeros(light.shape), np.zeros((*light.shape, 2))
+    for index, colour in enumerate(colours):
+        if (owner == index).any():  # else all of it was painted over
+            far = distances(light, owner == index, manner)
+            share = np.exp(-np.minimum(far, _FARTHEST) / _SHARED)
+            total, mixed = total + share, mixed + share[..., None] * colour
+            nearest = np.minimum(nearest, far)
+    return mixed / np.maximum(total, 1e-300)[..., None], nearest
+
+
 def distances(light: Floats, seeds: Mask, manner: Manner) -> Distances:
     """How far every pixel is from the next seed along the cheapest way (h, w); `light` has no grain any more."""
-    costs = _Costs(light, (_unlike(light, seeds) / manner.unlike) ** 2, manner)
+    strange = np.maximum(_unlike(light, seeds) - manner.alike, 0) / manner.unlike
+    costs = _Costs(light, strange**2, manner)
     here, before, after = slice(None), slice(None, -1), slice(1, None)
     down, right = costs.between((before, here), (after, here)), costs.between((here, before), (here, after))
     falling, rising = costs.between((before, before), (after, after)), costs.between((before, after), (after, before))
