@@ -327,6 +327,26 @@ def test_the_loop_is_led_by_a_key(network: LoadedModel, reel: LoadedModel) -> No
     assert after.tensors.keys() == between.tensors.keys()
 
 
+def test_frames_that_show_nothing_new_take_their_colours_along(
+    network: LoadedModel, reel: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    colorizer, looks, perceive = network.colorizer, list[int](), type(network.colorizer).perceive
+    light = torch.from_numpy(moving_picture(0, SIZE).astype(np.float32) / 255).expand(8, 1, *SIZE)
+    key = torch.full((1, 2, *SIZE), 30.0), (torch.arange(128) < 64).float().expand(1, 1, *SIZE)
+    state = colorizer.guide(colorizer.start(), light[:1], *key)
+
+    def counted(self: object, light: torch.Tensor, *rest: object) -> object:
+        looks.append(len(light))
+        return perceive(self, light, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(type(colorizer), "perceive", counted)
+    with torch.inference_mode():
+        made, _ = colorizer(light + torch.linspace(0, 0.01, 8).view(8, 1, 1, 1), state)
+    assert sum(looks) <= 4
+    assert (made[:, :, :, :56] - 30).abs().mean() < 3
+    assert (made[1:4] - made[0]).abs().mean() < 1
+
+
 def test_a_state_remembers_few_keys_whatever_it_is_given(network: LoadedModel) -> None:
     colorizer, state = network.colorizer, network.colorizer.start()
     light = torch.rand(1, 1, 32, 48)
@@ -365,7 +385,7 @@ def test_a_map_follows_what_moves() -> None:
     frames = [np.ascontiguousarray(wide[:, 2 * t : 2 * t + 192]) for t in range(6)]
     where = motion.places((144, 192))
     for before, now in zip(frames, frames[1:], strict=False):
-        where, misfit = motion.settled(motion.carried(where, before, now), frames[0], now)
+        where, misfit = motion.settled(motion.fetched(where, motion.way(now, before)), frames[0], now)
     inner = where[8:-8, 8:-24, 0] - motion.places((144, 192))[8:-8, 8:-24, 0]
     assert np.abs(inner - 10).mean() < 0.5
     assert misfit[8:-8, 8:-24].mean() < 2

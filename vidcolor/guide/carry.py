@@ -19,17 +19,20 @@ from vidcolor.guide.memory import Key, Memory, coloured_key, grey_of, sized
 _SURE, _LOST = 4.0, 20.0  # misfit at which carried colours are kept whole, or not at all, when a new key takes over
 _NOTHING = 255.0  # misfit of what is not there
 _UNLIKE = 12.0  # misfit that counts like things that have nothing in common
-_SETTLED = 2  # frames after which places are sought anew in the key: at the first they were, and errors add up slowly
+_SETTLED = 2  # pictures after which what is carried back is sought anew in the key: errors add up slowly
 _LOOKED_FOR = 6  # what is looked for is one part of so many
 
 
-def followed(keys: Sequence[Key], last: Tensor | None, now: Tensor) -> tuple[tuple[Key, ...], dict[int, Carried]]:
+def followed(
+    keys: Sequence[Key], last: Tensor | None, now: Tensor, settles: int = 1
+) -> tuple[tuple[Key, ...], dict[int, Carried]]:
     """Carry keys to the next picture.
 
     Args:
         keys: of this shot.
         last: (H, W) grey of the picture before; None at a shot's first.
         now: of this one.
+        settles: places are sought anew in the key at every so many pictures.
 
     Returns:
         The keys, and the colours of those that could be carried, by their index.
@@ -39,7 +42,7 @@ def followed(keys: Sequence[Key], last: Tensor | None, now: Tensor) -> tuple[tup
     if last is not None and not (came and keys[came[-1]].is_whole):
         for index, key in enumerate(keys):
             if len(key.where) and index not in came:
-                moved[index], known[index] = _moved(key, last, now)
+                moved[index], known[index] = _moved(key, motion.way(now.numpy(), last.numpy()), now, settles)
     if came:  # one key at a time is carried on: the last that came has taken over what the others knew
         key = _arrived(keys[came[-1]], known.values())
         moved = [replace(one, where=one.where[:0], age=-1) for one in moved]
@@ -62,15 +65,15 @@ def carried_back(key: Key, lights: Sequence[Tensor]) -> list[Carried]:
     keys, _ = followed((key,), None, greys[-1])
     found = list[Carried]()
     for last, now in zip(greys[:0:-1], greys[-2::-1], strict=True):
-        keys, known = followed(keys, last, now)
+        keys, known = followed(keys, last, now, _SETTLED)
         found.append(known[0])
     return found[::-1]
 
 
-def _moved(key: Key, last: Tensor, now: Tensor) -> tuple[Key, Carried]:
+def _moved(key: Key, way: NDArray[np.float32], now: Tensor, settles: int) -> tuple[Key, Carried]:
     here, there, age = now.numpy(), key.grey.numpy(), key.age + 1
-    where = motion.carried(key.where.numpy(), last.numpy(), here)
-    if age % _SETTLED:
+    where = motion.fetched(key.where.numpy(), way)
+    if age % settles:
         misfit = motion.misfit(where, there.astype(np.float32), here.astype(np.float32))
     else:
         where, misfit = motion.settled(where, there, here)
@@ -135,6 +138,32 @@ def _badly_fit(carried: Sequence[tuple[Carried, Tensor | None]]) -> Tensor | Non
     return rows.topk(max(1, len(rows) // _LOOKED_FOR), sorted=False).indices.sort().values
 
 
+def has_come(memory: Memory, light: Tensor) -> bool:
+    """Whether a picture (1, 1, H, W) is one of the keys."""
+    now = grey_of(light)
+    return any(key.in_place and torch.equal(key.grey, now) for key in memory.keys)
+
+
+def passed_over(memory: Memory, light: Tensor) -> tuple[Tensor, Memory] | None:
+    """Colours of a picture (1, 1, H, W) that shows nothing new: those that the last was shown in come along.
+
+    Returns:
+        ab (2, H, W), and the memory for the next picture; None if there was none before.
+    """
+    if memory.last is None or memory.shown is None:
+        return None
+    now = grey_of(light)
+    way = motion.way(now.numpy(), memory.last.numpy())
+    keys = [
+        replace(key, where=torch.from_numpy(motion.fetched(key.where.numpy(), way)), age=key.age + 1)
+        if len(key.where)
+        else key
+        for key in memory.keys
+    ]
+    shown = torch.from_numpy(motion.fetched(memory.shown.numpy(), way))
+    return shown.permute(2, 0, 1), Memory(tuple(keys), now, None, shown)
+
+
 def coloured(
     memory: Memory, light: Tensor, own: Tensor, eighth: Tensor | None, network: Judge
 ) -> tuple[Tensor, Memory]:
@@ -155,13 +184,17 @@ def coloured(
     now = grey_of(light)
     keys, known = followed(memory.keys, memory.last, now)
     past, after = (known[max(known)] if known else None), memory.ahead
-    left = Memory(keys, now, None)
     if past is not None and past.age == 0 and bool((past.share == 1).all()):
-        return past.ab, left
+        return past.ab, _left(keys, now, past.ab)
     alike = (alike_of(past, keys, eighth), alike_of(after, keys, eighth))
     carried = [(one, like) for one, like in zip((past, after), alike, strict=True) if one is not None]
     case = Case(light[0, 0], past, after, found_again(keys, light, eighth, carried), own, alike)
-    return _judged(case, network), left
+    ab = _judged(case, network)
+    return ab, _left(keys, now, ab)
+
+
+def _left(keys: tuple[Key, ...], now: Tensor, ab: Tensor) -> Memory:
+    return Memory(keys, now, None, ab.permute(1, 2, 0).contiguous())
 
 
 def _judged(case: Case, network: Judge) -> Tensor:

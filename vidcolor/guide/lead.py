@@ -53,6 +53,8 @@ def judge_of(path: Path = WEIGHTS) -> Judge:
 def led(network: Colorizer, light: Tensor, state: State, condition: Tensor | None = None) -> tuple[Tensor, State]:
     """Colour frames of one shot by a network whose state remembers keys.
 
+    Frames that the network need not look at (see vidcolor.steady) take the last one's colours along.
+
     Args:
         network: as it is.
         light: (T, 1, H, W).
@@ -64,16 +66,34 @@ def led(network: Colorizer, light: Tensor, state: State, condition: Tensor | Non
     """
     if light.ndim != 4:
         raise ValueError("one film at a time is led by keys")
-    known = memory.read(state)
-    alone = memory.without(state)
-    own, state, eighth = network.perceive(light, alone, condition)
-    own, state = network.settled(own, light, alone, state)
-    made = []
+    known, state, made = memory.read(state), memory.without(state), list[Tensor]()
     for index in range(len(light)):
-        seen = None if eighth is None else eighth[index : index + 1]
-        ab, known = carry.coloured(known, light[index : index + 1], own[index], seen, judge_of())
+        frame = light[index : index + 1]
+        own, state, looks = _looked(network, frame, (state, condition), carry.has_come(known, frame))
+        ready = None if looks else carry.passed_over(known, frame)
+        ab, known = ready or carry.coloured(known, frame, own, looks[0] if looks else None, judge_of())
         made.append(ab)
     return torch.stack(made).to(light.device), memory.written(state, known)
+
+
+def _looked(
+    network: Colorizer, light: Tensor, known: tuple[State, Tensor | None], must: bool
+) -> tuple[Tensor, State, list[Tensor | None]]:
+    """A network's own colours (2, h, w) of a frame, its memory, and its features if it looked: it need not, or must."""
+    looks = list[Tensor | None]()
+    state, condition = known
+
+    def look(frames: Tensor, before: State) -> tuple[Tensor, State]:
+        own, after, eighth = network.perceive(frames, before, condition)
+        looks.append(eighth)
+        return own, after
+
+    if not must:
+        own, after = network.watched(look, light, state)
+        return own[0], after, looks
+    own, after = look(light, state)
+    own, after = network.settled(own, light, state, after)
+    return own[0], after, looks
 
 
 def guided(network: Colorizer, state: State, light: Tensor, coloured: tuple[Tensor, Tensor], number: int = 0) -> State:

@@ -17,6 +17,7 @@ MOST = 6
 """Keys that are remembered at once; the one that has not been seen for longest goes first."""
 REFERENCE = -1
 _LAST = PREFIX + "last"
+_SHOWN = PREFIX + "shown"
 _AHEAD = PREFIX + "ahead"
 
 
@@ -80,12 +81,14 @@ class Memory:
     Attributes:
         keys: oldest first.
         last: (H, W) uint8, grey of the last picture.
+        shown: (H, W, 2) the colours it was shown in.
         ahead: what was carried back to the next picture from a key after it.
     """
 
     keys: tuple[Key, ...] = ()
     last: Tensor | None = None
     ahead: Carried | None = None
+    shown: Tensor | None = None
 
 
 def is_guided(state: State) -> bool:
@@ -112,7 +115,8 @@ def read(state: State) -> Memory:
     if _AHEAD in tensors:
         age, number = tensors[_AHEAD + ".numbers"].tolist()
         ahead = Carried(tensors[_AHEAD].cpu(), tensors[_AHEAD + ".where"].cpu(), int(age), int(number))
-    return Memory(keys, tensors[_LAST].cpu() if _LAST in tensors else None, ahead)
+    last, shown = (tensors[name].cpu() if name in tensors else None for name in (_LAST, _SHOWN))
+    return Memory(keys, last, ahead, shown)
 
 
 def written(state: State, memory: Memory) -> State:
@@ -122,6 +126,8 @@ def written(state: State, memory: Memory) -> State:
         named |= {f"{PREFIX}{index}.{part}": tensor for part, tensor in key.pack().items()}
     if memory.last is not None and memory.keys:
         named[_LAST] = memory.last
+    if memory.shown is not None and memory.keys:
+        named[_SHOWN] = memory.shown
     if memory.ahead is not None:
         one = memory.ahead
         named |= {_AHEAD: one.planes, _AHEAD + ".where": one.where}

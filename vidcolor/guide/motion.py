@@ -93,9 +93,10 @@ def _flow(one: Grey, other: Grey, first_guess: Planes | None = None) -> Planes:
     return found
 
 
-def carried(where: Planes, before: Grey, now: Grey) -> Planes:
-    """The map of `now` into a third picture, from that of `before` (`where`) and the motion between the two."""
-    return fetched(where, _cv2().add(places(now.shape), _flow(now, before)))
+def way(now: Grey, before: Grey) -> Planes:
+    """The map of a picture into the one before it; a map of that one into a third, fetched by it, is one of `now`."""
+    found: Planes = _cv2().add(places(now.shape), _flow(now, before))
+    return found
 
 
 def levels(light: Planes) -> Grey:
@@ -128,10 +129,8 @@ def misfit(where: Planes, there: Planes, now: Planes) -> Planes:
 
 def _beyond(where: Planes, size: tuple[int, ...]) -> Planes:
     """How far places lie beyond the edge of a picture (H, W)."""
-    cv2 = _cv2()
-    right, down = cv2.split(where)
-    far = [cv2.max(cv2.subtract(way, last), -way) for way, last in ((right, size[1] - 1.0), (down, size[0] - 1.0))]
-    beyond: Planes = cv2.max(cv2.max(*far), 0.0)
+    right, down = (np.abs(where[..., axis] - (size[1 - axis] - 1) / 2) - (size[1 - axis] - 1) / 2 for axis in (0, 1))
+    beyond: Planes = np.maximum(np.maximum(right, down), 0)
     return beyond
 
 
