@@ -12,8 +12,7 @@ from demo.api import add_api
 from demo.painting import why_not
 from demo.shotview import ShotActs, add_events, add_view, outputs
 from demo.studio import Studio, samples
-from demo.wishes import MOST_STRENGTH, SIDES, UNTOLD
-from vidcolor import zoo
+from demo.wishes import MOST_STRENGTH, SIDES, UNTOLD, networks
 from vidcolor.options import DEFAULT_MODEL
 
 TITLE = "vidcolor"
@@ -98,7 +97,7 @@ def _wishes(fields: dict[str, Any]) -> None:
         )
         fields["stock"] = gr.Dropdown(_STOCKS, value=UNTOLD, label="Film stock", info="What the film could see")
         with gr.Row():
-            fields["model"] = gr.Dropdown(list(zoo.names()), value=DEFAULT_MODEL, label="Network", min_width=140)
+            fields["model"] = gr.Dropdown(list(networks()), value=DEFAULT_MODEL, label="Network", min_width=140)
             sides = [("As trained", 0), *[(f"{side} pixels", side) for side in SIDES]]
             fields["side"] = gr.Dropdown(sides, value=0, label="What the network sees", min_width=140)
 

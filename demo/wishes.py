@@ -16,6 +16,7 @@ SIDES = (128, 192, 256, 320, 384, 512)
 QUALITIES: dict[str, int | None] = {"standard": None, "high": 16, "small": 28}
 MOST_STRENGTH = 2.0
 UNTOLD = "auto"
+_TOO_SLOW = ("style",)  # it optimises every picture for a second: not where others wait
 _PLAIN: dict[str, object] = {
     "model": DEFAULT_MODEL,
     "strength": 1.0,
@@ -25,6 +26,11 @@ _PLAIN: dict[str, object] = {
     "quality": "standard",
     "stock": UNTOLD,
 }
+
+
+def networks() -> tuple[str, ...]:
+    """Names of the networks that a visitor may choose."""
+    return tuple(name for name in zoo.names() if name not in _TOO_SLOW)
 
 
 def wishes_of(limits: Limits, **wished: object) -> dict[str, Any]:
@@ -40,7 +46,7 @@ def wishes_of(limits: Limits, **wished: object) -> dict[str, Any]:
     """
     asked = {**_PLAIN, **wished}
     assert asked.keys() == _PLAIN.keys()
-    _one_of(asked["model"], zoo.names(), "network")
+    _one_of(asked["model"], networks(), "network")
     _one_of(asked["quality"], QUALITIES, "quality")
     _one_of(asked["stock"], (UNTOLD, *STOCKS), "film stock")
     stop = _time(asked["stop"])
