@@ -23,31 +23,37 @@ NO_MEMORY = "the device has no memory for a single picture: try a smaller --side
 
 
 @dataclass(frozen=True, slots=True)
-class Sketch:
-    """A frame and what the network sees in it, still small: `ab`, (2, h/k, w/k) in Lab units, and luma `small`, (h, w).
+class Told:
+    """A frame, and what is known of it when it was coloured.
 
-    `before` is set where a segment begins: what a run that goes on from here would have to know. `shown` is what the
-    shot shows up to here, told now and then, and by the last picture of a shot, by networks that tell it.
+    Attributes:
+        frame: as it was decoded.
+        before: where a segment begins: what a run that goes on from here would have to know.
+        begins_shot: whether it does.
+        shown: what the shot shows up to here, told now and then, and by the last picture of a shot, by networks that
+            tell it.
     """
 
     frame: Frame
-    ab: Tensor
-    small: Plane
-    before: Checkpoint | None = None
-    begins_shot: bool = False
-    shown: Mapping[str, float] | None = None
+    before: Checkpoint | None
+    begins_shot: bool
+    shown: Mapping[str, float] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A frame and its colours: chroma planes at the size and depth of the coded format; the rest as in `Sketch`."""
+class Sketch(Told):
+    """What the network sees in a frame, still small: `ab`, (2, h/k, w/k) in Lab units, and luma `small`, (h, w)."""
 
-    frame: Frame
+    ab: Tensor
+    small: Plane
+
+
+@dataclass(frozen=True, slots=True)
+class Picture(Told):
+    """A frame and its colours: chroma planes at the size and depth of the coded format."""
+
     cb: Plane
     cr: Plane
-    before: Checkpoint | None = None
-    begins_shot: bool = False
-    shown: Mapping[str, float] | None = None
 
 
 class Painter:
@@ -95,13 +101,13 @@ class Painter:
             for number, (frame, seen, small) in enumerate(zip(batch.frames, colours, batch.small, strict=True)):
                 first, last = number == 0, number == len(batch.frames) - 1
                 begins = first and batch.begins_shot
-                yield Sketch(frame, seen, small, before if first else None, begins, shown if last else None)
+                yield Sketch(frame, before if first else None, begins, shown if last else None, seen, small)
 
     def finished(self, sketches: Iterable[Sketch]) -> Iterator[Picture]:
         """Pictures from sketches: the second half of `paint`, which another thread may do meanwhile."""
         for one in sketches:
             ((cb, cr),) = self._maker.chroma(one.ab[None], one.small[None])
-            yield Picture(one.frame, cb, cr, one.before, one.begins_shot, one.shown)
+            yield Picture(one.frame, one.before, one.begins_shot, one.shown, cb, cr)
 
     def _shown(self) -> Mapping[str, float] | None:
         network = self._model.colorizer

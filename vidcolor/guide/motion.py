@@ -7,7 +7,7 @@ product that needs OpenCV. Source: Kroeger et al., "Fast Optical Flow using Dens
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,14 +80,26 @@ def without_grain(grey: Grey) -> Planes:
     return smooth
 
 
-def _flow(one: Grey, other: Grey, first_guess: Planes | None = None) -> Planes:
+class _Search(NamedTuple):
+    """How DIS looks for motion: the finest size (0 = whole, 1 = half), and the patches it follows there."""
+
+    finest: int
+    patch: int
+    iterations: int
+
+
+# Finer than the preset, so that a person far away has a motion of his own; refining it costs more than it gives.
+_AT_HALF = _Search(1, 6, 12)
+_WHOLE = _Search(0, 8, 8)
+
+
+def _flow(one: Grey, other: Grey, first_guess: Planes | None = None, search: _Search = _AT_HALF) -> Planes:
     cv2 = _cv2()
     finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    # Finer than the preset, so that a person far away has a motion of his own; refining it costs more than it gives.
-    finder.setFinestScale(1)
-    finder.setPatchSize(6)
+    finder.setFinestScale(search.finest)
+    finder.setPatchSize(search.patch)
     finder.setPatchStride(6)
-    finder.setGradientDescentIterations(12)
+    finder.setGradientDescentIterations(search.iterations)
     finder.setVariationalRefinementIterations(0)
     found: Planes = finder.calc(one, other, first_guess)
     return found
@@ -108,14 +120,7 @@ def traced(now: Grey, before: Grey) -> Planes:
     """The map of a picture into the one before it, when both are so small that every pixel counts."""
     if min(now.shape) < _SMALLEST:
         return places(now.shape)
-    cv2 = _cv2()
-    finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    finder.setFinestScale(0)
-    finder.setPatchSize(8)
-    finder.setPatchStride(6)
-    finder.setGradientDescentIterations(8)
-    finder.setVariationalRefinementIterations(0)
-    found: Planes = cv2.add(places(now.shape), finder.calc(now, before, None))
+    found: Planes = _cv2().add(places(now.shape), _flow(now, before, search=_WHOLE))
     return found
 
 
