@@ -132,7 +132,9 @@ def painted(tab: Tab) -> Hints:
 
 def brush(tab: Tab, start: tuple[float, float], stop: tuple[float, float]) -> None:
     """A stroke by mouse, in shares of the frame."""
-    box = tab.locator("#vc-canvas").bounding_box()
+    canvas = tab.locator("#vc-canvas")
+    canvas.hover()  # waits until the page has settled: what lies above may still grow by a line
+    box = canvas.bounding_box()
     places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, stop)]
     tab.mouse.move(*places[0])
     tab.mouse.down()
