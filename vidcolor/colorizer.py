@@ -124,8 +124,13 @@ class Colorizer(nn.Module, ABC):
     def answer(
         self, light: Tensor, state: State, condition: Tensor | None = None, temperature: float = 0.0
     ) -> tuple[Answer, State]:
-        """As ``forward``, for whoever teaches the network; ``temperature`` of the annealed mean, 0 = its own."""
-        raise NotImplementedError
+        """As ``forward``, for whoever teaches the network; ``temperature`` of the annealed mean, 0 = its own.
+
+        A network that has nothing more to tell tells its colours.
+        """
+        del temperature
+        ab, after = self(light, state, condition)
+        return Answer(ab.flatten(0, 1) if light.ndim == 5 else ab), after
 
     def remember(self, light: Tensor, state: State, condition: Tensor | None = None) -> State:
         """The memory after some frames whose colours nobody asks for."""

@@ -34,6 +34,7 @@ SPACES = ("resnet-half", "resnet-half-ycbcr", "resnet-half-oklab")
 ON_TILES = ("style", "aerial", "reel")
 TILE_SIDE = 128
 """Long side at which tiles are restored: they have 150 pixels, and `style` pays for every one."""
+FILM_SIZE = (144, 256)
 COST_COLUMNS = (
     Column("parameters, M", "parameters"),
     Column("file, MB", "megabytes", 1),
@@ -135,9 +136,8 @@ def _entrants(args: argparse.Namespace, names: Sequence[str]) -> list[Entrant]:
 
 
 def _networks(args: argparse.Namespace, page: Page, entrants: Sequence[Entrant]) -> None:
-    wide = (144, 256)
-    clips = list(read_clips(args.data / "clips" / "val", args.clip_limit, args.frames, with_cuts=False))
-    shots = [paint.light_of(clip.luma, wide) for clip in clips if clip.luma.shape[2] * 9 == clip.luma.shape[1] * 16]
+    clips = read_clips(args.data / "clips" / "val", args.clip_limit, args.frames, with_cuts=False)
+    shots = [paint.light_of(clip.luma, FILM_SIZE) for clip in clips]  # of other shapes they are as much work
     # style takes seconds a frame
     rows = {one.name: cost(one.network, one.path, shots if one.network.taught == "colours" else ()) for one in entrants}
     page.table("costs", rows, COST_COLUMNS, "network")

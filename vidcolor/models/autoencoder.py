@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vidcolor.colorizer import Answer, Spec
-from vidcolor.models.parts import ConvRelu, Regressor, last
+from vidcolor.models.parts import ConvRelu, Regressor, Single, last
 
 CELLS, WIDE, CODE = 8, 48, 128
 
 
-class Autoencoder(Regressor):
+class Autoencoder(Single, Regressor):
     """Light to two numbers a pixel through a code of 128 numbers, frame by frame."""
 
     spec = Spec("autoencoder", side=256, stride=8, scale=4, licence="MIT", needs_state=False)

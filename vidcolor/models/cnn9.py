@@ -12,10 +12,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from vidcolor.colorizer import Answer, Spec
-from vidcolor.models.parts import ConvRelu, Regressor, last, twice
+from vidcolor.models.parts import ConvRelu, Regressor, Single, last, twice
 
 
-class Cnn9(Regressor):
+class Cnn9(Single, Regressor):
     """Light to two numbers a pixel, frame by frame."""
 
     spec = Spec("cnn9", side=256, stride=8, scale=1, licence="MIT", needs_state=False)

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from vidcolor.colorizer import Answer, Spec
-from vidcolor.models.parts import ConvNorm, Regressor, last, twice
+from vidcolor.models.parts import ConvNorm, Regressor, Single, last, twice
 
 
-class Gan(Regressor):
+class Gan(Single, Regressor):
     """Light to two numbers a pixel, frame by frame."""
 
     spec = Spec("gan", side=256, stride=16, scale=2, licence="MIT", needs_state=False)

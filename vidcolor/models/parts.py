@@ -5,6 +5,7 @@ Will never hold a memory (vidcolor.memory) or anything that only one network nee
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 
 import torch
@@ -51,7 +52,7 @@ class ConvRelu(nn.Sequential):
 
 
 class Classic(Colorizer):
-    """A network that looks at single pictures; those with a memory override ``answer``."""
+    """A network that shows what it would answer a teacher."""
 
     def forward(self, light: Tensor, state: State, condition: Tensor | None = None) -> tuple[Tensor, State]:
         """See Colorizer.forward."""
@@ -61,16 +62,11 @@ class Classic(Colorizer):
         ab = rearrange(answer.ab, "(t b) c h w -> t b c h w", t=len(light))
         return (ab[:, 0] if light.ndim == 4 else ab), after
 
+    @abstractmethod
     def answer(
         self, light: Tensor, state: State, condition: Tensor | None = None, temperature: float = 0.0
     ) -> tuple[Answer, State]:
         """See Colorizer.answer."""
-        del state, condition
-        return self.see(flat(light).to(next(self.parameters())), temperature), State()
-
-    def see(self, light: Tensor, temperature: float) -> Answer:
-        """What is to be said of each picture by itself: (N, 1, H, W) L*/100."""
-        raise NotImplementedError
 
     def fold(self) -> Colorizer:
         """Fold batch norm; for inference only."""
@@ -79,6 +75,21 @@ class Classic(Colorizer):
             if isinstance(module, ConvNorm):
                 module.fold()
         return self
+
+
+class Single(Classic):
+    """A network that looks at each picture by itself."""
+
+    def answer(
+        self, light: Tensor, state: State, condition: Tensor | None = None, temperature: float = 0.0
+    ) -> tuple[Answer, State]:
+        """See Colorizer.answer."""
+        del state, condition
+        return self.see(flat(light).to(next(self.parameters())), temperature), State()
+
+    @abstractmethod
+    def see(self, light: Tensor, temperature: float) -> Answer:
+        """What is to be said of each picture by itself: (N, 1, H, W) L*/100."""
 
 
 class Classifier(Classic):

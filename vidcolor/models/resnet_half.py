@@ -17,11 +17,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vidcolor.colorizer import Answer, Spec
-from vidcolor.models.parts import MEAN, SPREAD, ConvNorm, Regressor, last, take_imagenet, twice
+from vidcolor.models.parts import MEAN, SPREAD, ConvNorm, Regressor, Single, last, take_imagenet, twice
 from vidcolor.models.reel import Block
 
 
-class ResnetHalf(Regressor):
+class ResnetHalf(Single, Regressor):
     """Light to two numbers a pixel, frame by frame."""
 
     spec = Spec("resnet-half", side=256, stride=8, scale=2, licence="MIT", needs_state=False)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from vidcolor.colorizer import Answer, Spec
-from vidcolor.models.parts import Classifier, ConvNorm, ConvRelu
+from vidcolor.models.parts import Classifier, ConvNorm, ConvRelu, Single
 
 WIDE = 120
 
@@ -23,7 +23,7 @@ def _block(into: int, out: int, layers: int, stride: int = 1, dilation: int = 1)
     return nn.Sequential(*plain, ConvNorm(out, out, 3, stride, dilation))
 
 
-class Zhang16(Classifier):
+class Zhang16(Single, Classifier):
     """Light to classes of ab, frame by frame."""
 
     spec = Spec("zhang16", side=256, stride=8, scale=4, licence="MIT", needs_state=False)
