@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vidcolor.memory import State
-from vidcolor.steady import GAP, LONGEST, coloured, steadied
+from vidcolor.steady import LONGEST, PACE, coloured, steadied
 
 SIZE = (48, 80)  # of colours; light has twice that
 FRAMES = 12
@@ -150,13 +150,13 @@ def _numbered(light: Tensor) -> Tensor:
 
 def test_a_network_looks_now_and_then_at_what_stays_the_same(scene: Tensor) -> None:
     light = _numbered(_window(scene, 0).expand(FRAMES, -1, -1, -1))
-    assert _looked_at(light) == list(range(0, FRAMES, GAP))
+    assert _looked_at(light) == list(range(0, FRAMES, PACE.gap))
 
 
 def test_a_lamp_that_flickers_is_nothing_new(scene: Tensor) -> None:
     lamp = torch.tensor([1.0, 0.85] * (FRAMES // 2)).view(-1, 1, 1, 1)
     light = _numbered(_window(scene, 0).expand(FRAMES, -1, -1, -1) * lamp)
-    assert _looked_at(light) == list(range(0, FRAMES, GAP))
+    assert _looked_at(light) == list(range(0, FRAMES, PACE.gap))
 
 
 def test_a_network_looks_at_once_where_something_comes_into_the_picture(scene: Tensor) -> None:

@@ -5,15 +5,22 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vidcolor.memory import State
 
+if TYPE_CHECKING:
+    from vidcolor.steady import Pace
+
 Look = Callable[[Tensor, State], tuple[Tensor, State]]
 """A network on some frames and its memory: ab, and the memory behind them."""
+Way = NDArray[np.float32]
+"""(H, W, 2): where each pixel of a frame was in the frame before (vidcolor.guide.motion)."""
 
 __all__ = ["Answer", "Colorizer", "Spec", "State"]
 
@@ -152,17 +159,20 @@ class Colorizer(nn.Module, ABC):
         """
         return (*self(light, state, condition), None)
 
-    def watched(self, look: Look, light: Tensor, state: State) -> tuple[Tensor, State]:
+    def watched(
+        self, look: Look, light: Tensor, state: State, pace: Pace | None = None, way: Way | None = None
+    ) -> tuple[Tensor, State]:
         """Colours (T, 2, h, w) as they are shown, by way of ``look``, which is the network itself: see vidcolor.steady.
 
-        While it is taught, it looks at every frame, and its colours are left as they come.
+        While it is taught, it looks at every frame, and its colours are left as they come. ``pace`` and ``way`` are
+        for callers that know better than vidcolor.steady how often it must look, and whence the only frame moved.
         """
         if not self.is_steadied or self.is_taught:
             return look(light, state)
-        from vidcolor.steady import coloured
+        from vidcolor.steady import PACE, coloured
 
         size = (light.shape[-2] // self.spec.scale, light.shape[-1] // self.spec.scale)
-        return coloured(look, light, state, size)
+        return coloured(look, light, state, size, pace or PACE, way)
 
     @property
     def is_taught(self) -> bool:
@@ -179,13 +189,15 @@ class Colorizer(nn.Module, ABC):
         after = {name: torch.cat([one.tensors[name] for _, one in parts]) for name in parts[0][1].tensors}
         return torch.stack([ab for ab, _ in parts], 1), State(after)
 
-    def settled(self, ab: Tensor, light: Tensor, before: State, after: State) -> tuple[Tensor, State]:
+    def settled(
+        self, ab: Tensor, light: Tensor, before: State, after: State, way: Way | None = None
+    ) -> tuple[Tensor, State]:
         """As ``watched``, of colours (T, 2, h, w) that ``perceive`` gave to every frame."""
         if not self.is_steadied:
             return ab, after
         from vidcolor.steady import steadied
 
-        return steadied(ab, light, before, after)
+        return steadied(ab, light, before, after, way)
 
     def guide(self, state: State, light: Tensor, ab: Tensor, mask: Tensor) -> State:
         """Take a coloured key into the memory: from its frame on it is carried along motion, and found again anywhere.

@@ -38,12 +38,24 @@ LONGEST = 9.0
 """Looks behind that a mean reaches over, at most."""
 SAME, OTHER = 8.0, 24.0
 """Grey levels between a thing and where it was: under the one it surely is the same, over the other it is not."""
-NEW = 0.02
-"""Share of a frame that may be new before the network has to look."""
-GAP = 4
-"""It looks at every so many frames at least."""
 _DARK = 8.0  # grey levels: how fast the lamp flickered cannot be told from black
 _KNOWN = 0.5  # looks that a colour must be worth
+
+
+class Pace(NamedTuple):
+    """How often the network looks.
+
+    Attributes:
+        gap: at every so many frames at least; 1 = at all.
+        new: share of a frame that may be new before it has to.
+    """
+
+    gap: int = 4
+    new: float = 0.02
+
+
+PACE = Pace()
+EACH = Pace(1)
 
 
 class Past(NamedTuple):
@@ -80,7 +92,9 @@ class Step:
     since: int
 
 
-def coloured(look: Look, light: Tensor, state: State, size: tuple[int, int], gap: int = GAP) -> tuple[Tensor, State]:
+def coloured(
+    look: Look, light: Tensor, state: State, size: tuple[int, int], pace: Pace = PACE, way: Planes | None = None
+) -> tuple[Tensor, State]:
     """Colour consecutive frames of a shot: look where there is something new, and hold all colours still.
 
     Args:
@@ -88,14 +102,16 @@ def coloured(look: Look, light: Tensor, state: State, size: tuple[int, int], gap
         light: (T, 1, H, W) in 0..1.
         state: the memory before.
         size: (h, w) of its colours.
-        gap: it looks at every so many frames at least; 1 = at all.
+        pace: how often it looks.
+        way: (H, W, 2) map of the only frame into the one before it, for who knows it already.
 
     Returns:
         ab (T, 2, h, w), and the memory behind them, with what was shown last in it.
     """
     past = _past(state)
     greys = light.float().cpu()[:, 0].numpy() * np.float32(255)
-    steps = list(_steps(past, [motion.resized(grey, size) for grey in greys], gap))
+    known = None if way is None else motion.shrunk_map(way, size)
+    steps = list(_steps(past, [motion.resized(grey, size) for grey in greys], pace, known))
     looked = [index for index, step in enumerate(steps) if step.since == 0]
     own = State({name: tensor for name, tensor in state.tensors.items() if not name.startswith(PREFIX)})
     fresh, after = look(light[looked] if len(looked) < len(steps) else light, own) if looked else (None, own)
@@ -108,7 +124,7 @@ def coloured(look: Look, light: Tensor, state: State, size: tuple[int, int], gap
     return torch.stack(shown).to(light.device), State({**after.tensors, **_written(past)})
 
 
-def steadied(ab: Tensor, light: Tensor, before: State, after: State) -> tuple[Tensor, State]:
+def steadied(ab: Tensor, light: Tensor, before: State, after: State, way: Planes | None = None) -> tuple[Tensor, State]:
     """Hold colours still that a network has given to every frame.
 
     Args:
@@ -116,8 +132,9 @@ def steadied(ab: Tensor, light: Tensor, before: State, after: State) -> tuple[Te
         light: (T, 1, H, W) that it was given.
         before: the memory before these frames.
         after: the network's own behind them.
+        way: as in `coloured`.
     """
-    return coloured(lambda *_: (ab, after), light, before, (ab.shape[-2], ab.shape[-1]), gap=1)
+    return coloured(lambda *_: (ab, after), light, before, (ab.shape[-2], ab.shape[-1]), EACH, way)
 
 
 def _past(state: State) -> Past | None:
@@ -131,25 +148,25 @@ def _written(past: Past) -> dict[str, Tensor]:
     return {PREFIX + name: torch.as_tensor(value)[None] for name, value in past._asdict().items()}
 
 
-def _steps(past: Past | None, greys: list[Planes], gap: int) -> Iterator[Step]:
+def _steps(past: Past | None, greys: list[Planes], pace: Pace, way: Planes | None) -> Iterator[Step]:
     """What light tells of every frame, before any of them has colours."""
     for grey in greys:
         if past is None:
             one = np.ones_like(grey)
             step = Step(None, 0 * one, one, grey, 0)
         else:
-            step = _step(past, grey, gap)
+            step = _step(past, grey, pace, way)
         yield step
         past = Past(np.empty(0, np.float32), step.weight, step.light, step.since)
 
 
-def _step(past: Past, grey: Planes, gap: int) -> Step:
+def _step(past: Past, grey: Planes, pace: Pace, way: Planes | None) -> Step:
     # the lamp flickers: what is the same thing has another light then
     before = past.light * np.float32((grey.mean() + _DARK) / (past.light.mean() + _DARK))
-    where = motion.traced(motion.levels(grey), motion.levels(before))
+    where = motion.traced(motion.levels(grey), motion.levels(before)) if way is None else way
     fits = np.clip((OTHER - motion.misfit(where, before, grey)) / np.float32(OTHER - SAME), 0, 1)
     weight = motion.fetched(past.weight, where) * fits
-    if past.since + 1 < gap and np.count_nonzero(weight < _KNOWN) <= NEW * weight.size:
+    if past.since + 1 < pace.gap and np.count_nonzero(weight < _KNOWN) <= pace.new * weight.size:
         return Step(where, np.ones_like(weight), weight, grey, past.since + 1)
     return Step(where, weight / (weight + 1), np.minimum(weight + 1, np.float32(LONGEST)), grey, 0)
 

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from vidcolor.guide import attend, judge, motion
 from vidcolor.guide.attend import Found
 from vidcolor.guide.judge import Carried, Case, Judge
-from vidcolor.guide.memory import Key, Memory, coloured_key, grey_of, sized
+from vidcolor.guide.memory import Back, Key, Memory, coloured_key, grey_of, sized
 
 _SURE, _LOST = 4.0, 20.0  # misfit at which carried colours are kept whole, or not at all, when a new key takes over
 _NOTHING = 255.0  # misfit of what is not there
@@ -24,25 +24,24 @@ _LOOKED_FOR = 6  # what is looked for is one part of so many
 
 
 def followed(
-    keys: Sequence[Key], last: Tensor | None, now: Tensor, settles: int = 1
+    keys: Sequence[Key], way: NDArray[np.float32] | None, now: Tensor
 ) -> tuple[tuple[Key, ...], dict[int, Carried]]:
     """Carry keys to the next picture.
 
     Args:
         keys: of this shot.
-        last: (H, W) grey of the picture before; None at a shot's first.
+        way: (H, W, 2) map into the picture before; None at a shot's first.
         now: of this one.
-        settles: places are sought anew in the key at every so many pictures.
 
     Returns:
         The keys, and the colours of those that could be carried, by their index.
     """
     came = [index for index, key in enumerate(keys) if key.in_place and torch.equal(key.grey, now)]
     moved, known = list(keys), dict[int, Carried]()
-    if last is not None and not (came and keys[came[-1]].is_whole):
+    if way is not None and not (came and keys[came[-1]].is_whole):
         for index, key in enumerate(keys):
             if len(key.where) and index not in came:
-                moved[index], known[index] = _moved(key, motion.way(now.numpy(), last.numpy()), now, settles)
+                moved[index], known[index] = _moved(key, way, now)
     if came:  # one key at a time is carried on: the last that came has taken over what the others knew
         key = _arrived(keys[came[-1]], known.values())
         moved = [replace(one, where=one.where[:0], age=-1) for one in moved]
@@ -51,7 +50,7 @@ def followed(
     return tuple(moved), known
 
 
-def carried_back(key: Key, lights: Sequence[Tensor]) -> list[Carried]:
+def carried_back(key: Key, lights: Sequence[Tensor]) -> list[Back]:
     """Carry a key to frames before it.
 
     Args:
@@ -59,25 +58,31 @@ def carried_back(key: Key, lights: Sequence[Tensor]) -> list[Carried]:
         lights: (1, 1, H, W) of frames in order, the key's own at the end.
 
     Returns:
-        What is carried to each frame but the last, in order.
+        Where each frame but the last lies in the key, in order.
     """
-    greys = [grey_of(light) for light in lights]
-    keys, _ = followed((key,), None, greys[-1])
-    found = list[Carried]()
+    greys = [grey_of(light).numpy() for light in lights]
+    where, found = motion.places(greys[-1].shape), list[Back]()
     for last, now in zip(greys[:0:-1], greys[-2::-1], strict=True):
-        keys, known = followed(keys, last, now, _SETTLED)
-        found.append(known[0])
+        where, age = motion.fetched(where, motion.way(now, last)), len(found) + 1
+        if age % _SETTLED == 0:
+            where, _ = motion.settled(where, greys[-1], now)
+        found.append(Back(torch.from_numpy(where), age, key.number))
     return found[::-1]
 
 
-def _moved(key: Key, way: NDArray[np.float32], now: Tensor, settles: int) -> tuple[Key, Carried]:
-    here, there, age = now.numpy(), key.grey.numpy(), key.age + 1
-    where = motion.fetched(key.where.numpy(), way)
-    if age % settles:
-        misfit = motion.misfit(where, there.astype(np.float32), here.astype(np.float32))
-    else:
-        where, misfit = motion.settled(where, there, here)
-    key = replace(key, where=torch.from_numpy(where), age=age)
+def _brought(back: Back | None, keys: Sequence[Key], now: Tensor) -> Carried | None:
+    """The colours of a key ahead that a picture (H, W) takes; None where there is no such key."""
+    key = next((one for one in keys if back is not None and one.number == back.number), None)
+    if back is None or key is None:
+        return None
+    there, here = key.grey.numpy().astype(np.float32), now.numpy().astype(np.float32)
+    misfit = motion.misfit(back.where.numpy(), there, here)
+    return _colours(replace(key, where=back.where, age=back.age), misfit)
+
+
+def _moved(key: Key, way: NDArray[np.float32], now: Tensor) -> tuple[Key, Carried]:
+    where, misfit = motion.settled(motion.fetched(key.where.numpy(), way), key.grey.numpy(), now.numpy())
+    key = replace(key, where=torch.from_numpy(where), age=key.age + 1)
     return key, _colours(key, misfit)
 
 
@@ -138,22 +143,25 @@ def _badly_fit(carried: Sequence[tuple[Carried, Tensor | None]]) -> Tensor | Non
     return rows.topk(max(1, len(rows) // _LOOKED_FOR), sorted=False).indices.sort().values
 
 
+def way_of(memory: Memory, light: Tensor) -> NDArray[np.float32] | None:
+    """(H, W, 2) map of a picture (1, 1, H, W) into the last; None if there was none."""
+    return None if memory.last is None else motion.way(grey_of(light).numpy(), memory.last.numpy())
+
+
 def has_come(memory: Memory, light: Tensor) -> bool:
     """Whether a picture (1, 1, H, W) is one of the keys."""
     now = grey_of(light)
     return any(key.in_place and torch.equal(key.grey, now) for key in memory.keys)
 
 
-def passed_over(memory: Memory, light: Tensor) -> tuple[Tensor, Memory] | None:
+def passed_over(memory: Memory, light: Tensor, way: NDArray[np.float32]) -> tuple[Tensor, Memory] | None:
     """Colours of a picture (1, 1, H, W) that shows nothing new: those that the last was shown in come along.
 
     Returns:
         ab (2, H, W), and the memory for the next picture; None if there was none before.
     """
-    if memory.last is None or memory.shown is None:
+    if memory.shown is None:
         return None
-    now = grey_of(light)
-    way = motion.way(now.numpy(), memory.last.numpy())
     keys = [
         replace(key, where=torch.from_numpy(motion.fetched(key.where.numpy(), way)), age=key.age + 1)
         if len(key.where)
@@ -161,17 +169,18 @@ def passed_over(memory: Memory, light: Tensor) -> tuple[Tensor, Memory] | None:
         for key in memory.keys
     ]
     shown = torch.from_numpy(motion.fetched(memory.shown.numpy(), way))
-    return shown.permute(2, 0, 1), Memory(tuple(keys), now, None, shown)
+    return shown.permute(2, 0, 1), Memory(tuple(keys), grey_of(light), None, shown)
 
 
 def coloured(
-    memory: Memory, light: Tensor, own: Tensor, eighth: Tensor | None, network: Judge
+    memory: Memory, light: Tensor, way: NDArray[np.float32] | None, own: Tensor, eighth: Tensor | None, network: Judge
 ) -> tuple[Tensor, Memory]:
     """Colour one picture.
 
     Args:
         memory: of keys.
         light: (1, 1, H, W) L*/100.
+        way: as `way_of` gives it.
         own: (2, h, w) the network's own colours.
         eighth: (1, C, H/8, W/8) what the network sees, at 1/8.
         network: tells which colours to take where.
@@ -182,10 +191,11 @@ def coloured(
     light = light.float().cpu()
     own = sized(own[None], (light.shape[-2] // 2, light.shape[-1] // 2))[0]
     now = grey_of(light)
-    keys, known = followed(memory.keys, memory.last, now)
-    past, after = (known[max(known)] if known else None), memory.ahead
+    keys, known = followed(memory.keys, way, now)
+    past = known[max(known)] if known else None
     if past is not None and past.age == 0 and bool((past.share == 1).all()):
         return past.ab, _left(keys, now, past.ab)
+    after = _brought(memory.ahead, keys, now)
     alike = (alike_of(past, keys, eighth), alike_of(after, keys, eighth))
     carried = [(one, like) for one, like in zip((past, after), alike, strict=True) if one is not None]
     case = Case(light[0, 0], past, after, found_again(keys, light, eighth, carried), own, alike)

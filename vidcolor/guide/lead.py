@@ -10,14 +10,18 @@ from torch import Tensor
 
 from streams.errors import ModelError
 from vidcolor import weights
-from vidcolor.colorizer import Colorizer
+from vidcolor.colorizer import Colorizer, Way
 from vidcolor.guide import carry, memory
 from vidcolor.guide.judge import Judge
 from vidcolor.memory import State
 from vidcolor.packed import pack
+from vidcolor.steady import Pace
 
 WEIGHTS = Path(__file__).parents[1] / "data" / "guide.safetensors"
 SHA256 = "20fbfda345a6f9f2047b51405fde942690ab3e14a04516ea5f928363e67d56ef"
+
+PACE = Pace(8, 0.05)
+"""How often the network looks: seldom, since most of what is shown is carried."""
 
 
 def verify(path: Path = WEIGHTS) -> weights.WeightsFile:
@@ -69,15 +73,16 @@ def led(network: Colorizer, light: Tensor, state: State, condition: Tensor | Non
     known, state, made = memory.read(state), memory.without(state), list[Tensor]()
     for index in range(len(light)):
         frame = light[index : index + 1]
-        own, state, looks = _looked(network, frame, (state, condition), carry.has_come(known, frame))
-        ready = None if looks else carry.passed_over(known, frame)
-        ab, known = ready or carry.coloured(known, frame, own, looks[0] if looks else None, judge_of())
+        way = carry.way_of(known, frame)
+        own, state, looks = _looked(network, frame, (state, condition), carry.has_come(known, frame), way)
+        ready = None if looks or way is None else carry.passed_over(known, frame, way)
+        ab, known = ready or carry.coloured(known, frame, way, own, looks[0] if looks else None, judge_of())
         made.append(ab)
     return torch.stack(made).to(light.device), memory.written(state, known)
 
 
 def _looked(
-    network: Colorizer, light: Tensor, known: tuple[State, Tensor | None], must: bool
+    network: Colorizer, light: Tensor, known: tuple[State, Tensor | None], must: bool, way: Way | None
 ) -> tuple[Tensor, State, list[Tensor | None]]:
     """A network's own colours (2, h, w) of a frame, its memory, and its features if it looked: it need not, or must."""
     looks = list[Tensor | None]()
@@ -89,10 +94,10 @@ def _looked(
         return own, after
 
     if not must:
-        own, after = network.watched(look, light, state)
+        own, after = network.watched(look, light, state, PACE, way)
         return own[0], after, looks
     own, after = look(light, state)
-    own, after = network.settled(own, light, state, after)
+    own, after = network.settled(own, light, state, after, way)
     return own[0], after, looks
 
 

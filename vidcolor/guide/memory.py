@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vidcolor.guide import attend
-from vidcolor.guide.judge import Carried
 from vidcolor.memory import State
 
 PREFIX = "guide."
@@ -71,6 +70,21 @@ class Key:
         return cls(**{name: named[name] for name in _TENSORS}, age=int(age), number=int(number))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Back:
+    """Where a picture lies in a key after it.
+
+    Attributes:
+        where: (H, W, 2) x and y of each of its pixels there.
+        age: frames until the key.
+        number: of the key's frame.
+    """
+
+    where: Tensor
+    age: int
+    number: int
+
+
 _TENSORS = ("grey", "planes", "rows", "spots", "mean", "values", "where")
 
 
@@ -82,12 +96,12 @@ class Memory:
         keys: oldest first.
         last: (H, W) uint8, grey of the last picture.
         shown: (H, W, 2) the colours it was shown in.
-        ahead: what was carried back to the next picture from a key after it.
+        ahead: where the next picture lies in a key after it.
     """
 
     keys: tuple[Key, ...] = ()
     last: Tensor | None = None
-    ahead: Carried | None = None
+    ahead: Back | None = None
     shown: Tensor | None = None
 
 
@@ -114,7 +128,7 @@ def read(state: State) -> Memory:
     ahead = None
     if _AHEAD in tensors:
         age, number = tensors[_AHEAD + ".numbers"].tolist()
-        ahead = Carried(tensors[_AHEAD].cpu(), tensors[_AHEAD + ".where"].cpu(), int(age), int(number))
+        ahead = Back(tensors[_AHEAD].cpu(), int(age), int(number))
     last, shown = (tensors[name].cpu() if name in tensors else None for name in (_LAST, _SHOWN))
     return Memory(keys, last, ahead, shown)
 
@@ -129,9 +143,8 @@ def written(state: State, memory: Memory) -> State:
     if memory.shown is not None and memory.keys:
         named[_SHOWN] = memory.shown
     if memory.ahead is not None:
-        one = memory.ahead
-        named |= {_AHEAD: one.planes, _AHEAD + ".where": one.where}
-        named[_AHEAD + ".numbers"] = torch.tensor([one.age, one.number])
+        named[_AHEAD] = memory.ahead.where
+        named[_AHEAD + ".numbers"] = torch.tensor([memory.ahead.age, memory.ahead.number])
     return State(named)
 
 

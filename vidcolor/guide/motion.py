@@ -111,6 +111,15 @@ def way(now: Grey, before: Grey) -> Planes:
     return found
 
 
+def shrunk_map(where: Planes, size: tuple[int, int]) -> Planes:
+    """A map between two pictures as one between the same pictures at a smaller (height, width)."""
+    if where.shape[:2] == size:
+        return where
+    scale = np.array((size[1] / where.shape[1], size[0] / where.shape[0]), np.float32)
+    found: Planes = (resized(where, size) + np.float32(0.5)) * scale - np.float32(0.5)
+    return found
+
+
 def levels(light: Planes) -> Grey:
     """Grey levels (H, W) in whole numbers."""
     return np.clip(np.rint(light), 0, 255).astype(np.uint8)

@@ -14,7 +14,6 @@ from vidcolor.color import lightness_from_luma
 from vidcolor.colorizer import network_size
 from vidcolor.guide import carry, memory
 from vidcolor.guide.brush import laid
-from vidcolor.guide.judge import Carried
 from vidcolor.guide.keys import read_colours
 from vidcolor.guide.lead import guided, led
 from vidcolor.guide.palette import coloured_at, luma_at
@@ -44,7 +43,7 @@ class GuidedPainter(Painter):
     def led_by(self, guidance: Guidance, reach: int) -> GuidedPainter:
         """Tell it the keys, and how many frames may wait for one, before it paints; returns itself."""
         self._guidance, self._reach = guidance, reach
-        self._back: dict[int, Carried] = {}
+        self._back: dict[int, memory.Back] = {}
         self._begun = 0
         self._coloured: dict[int, tuple[Tensor, Tensor]] = {}
         self._stills = [self._still(path) for path in guidance.references]

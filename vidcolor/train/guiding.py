@@ -23,10 +23,9 @@ from streams.errors import UsageError
 from vidcolor import device, weights, zoo
 from vidcolor.color import lab_from_rgb
 from vidcolor.colorizer import Colorizer, network_size
-from vidcolor.guide import carry, judge
+from vidcolor.guide import carry, judge, motion
 from vidcolor.guide.judge import Carried, Case, Judge
 from vidcolor.guide.memory import Key, grey_of, made
-from vidcolor.guide.motion import check_motion
 from vidcolor.train.decode import Clip
 from vidcolor.train.dice import Dice
 from vidcolor.train.film import expose
@@ -109,7 +108,8 @@ class Teacher:
         keys, known = carry.followed((key,), None, grey_of(first[0]))
         found = [(keys[0], known[0])]
         for now, before in zip(light[1:], light, strict=False):
-            keys, known = carry.followed(keys, grey_of(before[None]), grey_of(now[None]))
+            grey = grey_of(now[None])
+            keys, known = carry.followed(keys, motion.way(grey.numpy(), grey_of(before[None]).numpy()), grey)
             found.append((keys[0], known[0]))
         return found.__getitem__
 
@@ -273,7 +273,7 @@ def teach(args: argparse.Namespace, check: Callable[[], None], tell: Callable[[s
     """
     if not args.clips:
         raise UsageError("--network guide learns from --clips")
-    check_motion()
+    motion.check_motion()
     out = args.out or Path("runs/guide")
     cache = args.cache or out / "cache"
     store = open_store(args.clips, cache, CLIPS, args.threads)
