@@ -508,9 +508,27 @@ def test_keys_are_measured_beside_plain_ways(network: LoadedModel, reel: LoadedM
     sample = clip_sample(coloured_clip(tmp_path / "clip.mkv", 5))
     for keys in ("first", "ends"):
         found = rows([sample], {"reel": network.colorizer}, keys)
-        assert list(found) == ["grey", "unmoved", "flow", "reel, guided", "reel, unguided"]
+        assert list(found) == ["truth", "grey", "unmoved", "flow", "reel, guided", "reel, unguided"]
         error = {name: figures["key_error"] for name, figures in found.items()}
         assert max(error["reel, guided"], error["unmoved"], error["flow"]) < error["grey"] / 3
+        assert error["truth"] == 0
+        assert found["reel, guided"]["key_cost"] > 0
+
+
+def test_half_a_key_is_measured_where_it_is_coloured_and_where_it_is_not(network: LoadedModel, tmp_path: Path) -> None:
+    from vidcolor.evaluate.guided import rows
+    from vidcolor.evaluate.samples import clip_sample
+
+    sample = clip_sample(coloured_clip(tmp_path / "clip.mkv", 5))
+    found = rows([sample], {"reel": network.colorizer}, "half")
+    inside, outside = (
+        {name: own[f"key_error_{side}"] for name, own in found.items()} for side in ("inside", "outside")
+    )
+    assert 0.35 < found["grey"]["key_inside"] < 0.6
+    assert 0.35 < found["grey"]["key_outside"] < 0.6
+    assert max(inside["reel, guided"], inside["flow"]) < inside["grey"] / 3
+    assert outside["flow"] > 0.8 * outside["grey"]
+    assert abs(outside["reel, guided"] / outside["reel, unguided"] - 1) < 0.2
 
 
 def test_the_packaged_judge_is_the_one_that_is_named() -> None:

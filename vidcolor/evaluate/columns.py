@@ -88,7 +88,11 @@ KEY_COLUMNS = (
     Column("25 to 48 frames on", "key_error_late"),
     Column("where flow has lost it", "key_error_lost"),
     Column("share lost", "key_lost"),
+    Column("where it was coloured", "key_error_inside"),
+    Column("where it was not", "key_error_outside"),
     Column("E_rel", "e_rel", 3),
+    Column("jitter", "jitter"),
+    Column("core-ms a frame", "key_cost", 1, factor=1e3),
 )
 DRIFT_COLUMNS = (
     Column("drift", "drift"),

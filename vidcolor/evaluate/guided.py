@@ -1,7 +1,8 @@
-"""Clips whose first frame, or first and last, come in their true colours: how far those colours carry."""
+"""Clips whose first frame, half of it, or first and last come in their true colours: how far those colours carry."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -18,59 +19,104 @@ from vidcolor.evaluate.samples import Sample
 from vidcolor.evaluate.size import resize
 from vidcolor.evaluate.tally import Figures
 
-FIRST, ENDS = "first", "ends"
+KINDS = ("first", "ends", "half")
+FIRST, ENDS, HALF = KINDS
 LATE = range(25, 49)
+
+Areas = dict[str, Mask]
 
 
 @dataclass(slots=True)
 class Sums:
-    """Of one way: errors of frames, of late frames, where flow has lost the keys; and warp error, and chroma."""
+    """Of one way: errors of frames, of late frames, of areas; warp error, and jitter; and what it cost."""
 
     frames: list[float] = field(default_factory=list)
     late: list[float] = field(default_factory=list)
-    lost: list[tuple[float, int]] = field(default_factory=list)
+    areas: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
     pixels: int = 0
-    steady: list[float] = field(default_factory=list)
+    unsteady: list[float] = field(default_factory=list)
+    jitter: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+    def add(self, error: Floats, areas: Areas, late: bool) -> None:
+        """Count errors (N, h, w) of the frames that are no keys, in areas (N, h, w) each by itself."""
+        self.frames += [float(frame.mean()) for frame in error]
+        self.late += [float(error[t - 1].mean()) for t in LATE if late and t <= len(error)]
+        for name, area in areas.items():
+            self.areas.setdefault(name, []).append((float(error[area].sum()), int(area.sum())))
+        self.pixels += error.size
 
     def figures(self) -> Figures:
         """Means over all frames of all clips."""
-        error, count = np.sum(self.lost, 0) if self.lost else (0.0, 0)
-        return {
-            "key_error": float(np.mean(self.frames)),
-            **({"key_error_late": float(np.mean(self.late))} if self.late else {}),
-            "key_error_lost": float(error / max(count, 1)),
-            "key_lost": float(count / max(self.pixels, 1)),
-            "e_rel": float(np.mean(self.steady)),
-        }
+        known: Figures = {"key_error": float(np.mean(self.frames))}
+        if self.late:
+            known["key_error_late"] = float(np.mean(self.late))
+        for name, found in self.areas.items():
+            error, count = np.sum(found, 0)
+            known[f"key_error_{name}"] = float(error / max(count, 1))
+            known[f"key_{name}"] = float(count / max(self.pixels, 1))
+        known["e_rel"] = float(np.mean(self.unsteady))
+        if self.jitter:
+            known["jitter"] = float(np.mean(self.jitter))
+        if self.seconds:
+            known["key_cost"] = float(np.mean(self.seconds))
+        return known
 
 
 def rows(samples: Iterable[Sample], networks: Mapping[str, Colorizer], keys: str) -> dict[str, Figures]:
-    """Figures of every way to colour clips by their keys: "first" or "ends"."""
+    """Figures of every way to colour clips by their keys: one of `KINDS`."""
     sums: dict[str, Sums] = {}
     for sample in samples:
-        for name, (error, lost, steady) in _measured(sample, networks, keys).items():
-            own = sums.setdefault(name, Sums())
-            own.frames += [float(frame.mean()) for frame in error]
-            own.late += [float(error[t - 1].mean()) for t in LATE if keys == FIRST and t <= len(error)]
-            own.lost.append((float(error[lost].sum()), int(lost.sum())))
-            own.pixels += error.size
-            own.steady.append(steady)
+        _measure(sample, networks, keys, sums)
     return {name: own.figures() for name, own in sums.items()}
 
 
-def _measured(sample: Sample, networks: Mapping[str, Colorizer], keys: str) -> dict[str, tuple[Floats, Mask, float]]:
-    """Errors (N, h, w) of the frames that are no keys, where flow has lost the keys, and the relative warp error."""
+def _measure(sample: Sample, networks: Mapping[str, Colorizer], keys: str, sums: dict[str, Sums]) -> None:
     truth, grey = lab_from_rgb(sample.truth)[..., 1:], np.floor(sample.grey * 255 + 0.5).astype(np.uint8)
     flow = dis_flow()
-    carried, lost = by_flow(truth, grey, keys, flow)
-    ways = {"grey": np.zeros_like(truth), "unmoved": unmoved(truth, keys), "flow": carried}
+    given = truth * coloured_part(truth.shape[1:3], keys)[..., None]
+    carried, lost = by_flow(given, grey, keys, flow)
+    ways = {"truth": truth, "grey": np.zeros_like(truth), "unmoved": unmoved(given, keys), "flow": carried}
+    seconds: dict[str, float] = {}
     for name, network in networks.items():
-        ways[f"{name}, guided"] = lab_from_rgb(paint.paint(by_network(network, sample, keys), sample))[..., 1:]
-        own = paint.predict(network, sample, Setting())
-        ways[f"{name}, unguided"] = lab_from_rgb(paint.paint(own, sample))[..., 1:]
-    between = slice(1, None if keys == FIRST else -1)
+        for way, coloured in ((f"{name}, guided", by_network), (f"{name}, unguided", _by_itself)):
+            began = time.process_time()
+            ab = coloured(network, sample, keys)
+            seconds[way] = (time.process_time() - began) / len(ab)
+            ways[way] = lab_from_rgb(paint.paint(ab, sample))[..., 1:]
+    areas = {"lost": lost} if keys != HALF else _sides(truth, grey, flow)
+    between = slice(1, -1 if keys == ENDS else None)
+    areas = {name: area[between] for name, area in areas.items()}
     tracks = [follow(one, other, flow) for one, other in zip(grey, grey[1:], strict=False)]
-    return {name: (chroma(ab - truth)[between], lost[between], _unsteady(ab, tracks)) for name, ab in ways.items()}
+    static = list(motion.static_pixels(sample.grey * 255))
+    for name, ab in ways.items():
+        own = sums.setdefault(name, Sums())
+        own.add(chroma(ab - truth)[between], areas, late=keys == FIRST)
+        own.seconds += [seconds[name]] if name in seconds else []
+        own.unsteady.append(_unsteady(ab, tracks))
+        if static:
+            own.jitter.append(motion.jitter(*motion.static_jitter(ab, iter(static))))
+
+
+def _by_itself(network: Colorizer, sample: Sample, keys: str) -> Floats:
+    """As if there were no keys, frame by frame as with them."""
+    del keys
+    return paint.predict(network, sample, Setting())
+
+
+def coloured_part(size: tuple[int, ...], keys: str) -> Floats:
+    """(h, w) 1 where keys are coloured: everywhere, or in their left half."""
+    part = np.ones(size, np.float32)
+    if keys == HALF:
+        part[:, size[1] // 2 :] = 0
+    return part
+
+
+def _sides(truth: Floats, grey: Bytes, flow: Callable[[Bytes, Bytes], Flow]) -> Areas:
+    """Where optical flow finds the coloured half of a key again, and where it finds the other (T, h, w)."""
+    part = np.broadcast_to(coloured_part(truth.shape[1:3], HALF)[None, ..., None], truth.shape)
+    carried, lost = by_flow(part, grey, FIRST, flow)
+    return {"inside": (carried[..., 0] > 0.9) & ~lost, "outside": (carried[..., 0] < 0.1) & ~lost}
 
 
 def _unsteady(ab: Floats, tracks: list[motion.Track]) -> float:
@@ -82,13 +128,13 @@ def _unsteady(ab: Floats, tracks: list[motion.Track]) -> float:
 def unmoved(truth: Floats, keys: str) -> Floats:
     """Keys' colours where they are, blended by 1/distance: (T, h, w, 2)."""
     first, last = np.broadcast_to(truth[0], truth.shape), np.broadcast_to(truth[-1], truth.shape)
-    return first if keys == FIRST else _blended(first, last)
+    return _blended(first, last) if keys == ENDS else first
 
 
 def by_flow(truth: Floats, grey: Bytes, keys: str, flow: Callable[[Bytes, Bytes], Flow]) -> tuple[Floats, Mask]:
     """Keys' colours carried along optical flow frame by frame, blended by 1/distance; and where it has lost its way."""
     onward, lost = _followed(truth, grey, flow)
-    if keys == FIRST:
+    if keys != ENDS:
         return onward, lost
     back, gone = _followed(truth[::-1], grey[::-1], flow)
     return _blended(onward, back[::-1]), lost & gone[::-1]
@@ -120,12 +166,11 @@ def by_network(network: Colorizer, sample: Sample, keys: str) -> Floats:
     kind = next(network.parameters())
     light = paint.light_of(sample.luma, size).to(kind.device, kind.dtype)
     count, state, made = len(light), network.start(), []
-    numbers = [0] if keys == FIRST else [0, count - 1]
-    for number in numbers:
-        state = guided(network, state, light[number : number + 1], _coloured(sample, number, size), number)
+    for number in (0, count - 1) if keys == ENDS else (0,):
+        state = guided(network, state, light[number : number + 1], _coloured(sample, number, size, keys), number)
     back = []
     if keys == ENDS:
-        last = memory.made(light[-1:], _coloured(sample, count - 1, size), None, count - 1)
+        last = memory.made(light[-1:], _coloured(sample, count - 1, size, keys), None, count - 1)
         back = carry.carried_back(last, [light[t : t + 1].float() for t in range(count)])
     for t in range(count):
         if t < len(back):
@@ -136,7 +181,9 @@ def by_network(network: Colorizer, sample: Sample, keys: str) -> Floats:
     return np.stack(made)
 
 
-def _coloured(sample: Sample, number: int, size: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+def _coloured(sample: Sample, number: int, size: tuple[int, int], keys: str) -> tuple[torch.Tensor, torch.Tensor]:
     rgb = np.clip(resize(np.moveaxis(sample.truth[number], -1, 0), size), 0, 1)
     ab = lab_from_rgb(np.moveaxis(rgb, 0, -1))[..., 1:]
-    return torch.from_numpy(np.moveaxis(ab, -1, 0).copy())[None], torch.ones(1, 1, *size)
+    return torch.from_numpy(np.moveaxis(ab, -1, 0).copy())[None], torch.from_numpy(coloured_part(size, keys))[
+        None, None
+    ]

@@ -58,8 +58,8 @@ def _add_extent(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--curve", type=int, default=0, metavar="N", help=text)
     text = "measure what it brings to be told the film stock, on N of the pictures (default: none)"
     parser.add_argument("--stocks", type=int, default=0, metavar="N", help=text)
-    text = "colour the clips by their own first frame, or first and last, and measure all others (default: none)"
-    parser.add_argument("--keys", choices=("first", "ends"), help=text)
+    text = "colour clips by their own first frame, its left half, or first and last; measure all others (default: none)"
+    parser.add_argument("--keys", choices=("first", "ends", "half"), help=text)
     text = "measure drift over N frames of still pictures with grain (default: none)"
     parser.add_argument("--drift", type=int, default=0, metavar="N", help=text)
 
