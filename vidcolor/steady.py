@@ -137,6 +137,12 @@ def steadied(ab: Tensor, light: Tensor, before: State, after: State, way: Planes
     return coloured(lambda *_: (ab, after), light, before, (ab.shape[-2], ab.shape[-1]), EACH, way)
 
 
+def looks_before(state: State) -> Planes | None:
+    """(h, w) looks that the colours of the last frame are the mean of, but for the one at it; None before any."""
+    name = PREFIX + "weight"
+    return state.tensors[name][0].cpu().numpy() - np.float32(1) if name in state.tensors else None
+
+
 def _past(state: State) -> Past | None:
     if PREFIX + "ab" not in state.tensors:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ _SURE, _LOST = 4.0, 20.0  # misfit at which carried colours are kept whole, or n
 _NOTHING = 255.0  # misfit of what is not there
 _UNLIKE = 12.0  # misfit that counts like things that have nothing in common
 _SETTLED = 2  # pictures after which what is carried back is sought anew in the key: errors add up slowly
+_LOOKS = 1.0  # looks behind that colours are averaged over: with more, a key ahead comes too late
 _LOOKED_FOR = 6  # what is looked for is one part of so many
 
 
@@ -172,8 +173,23 @@ def passed_over(memory: Memory, light: Tensor, way: NDArray[np.float32]) -> tupl
     return shown.permute(2, 0, 1), Memory(tuple(keys), grey_of(light), None, shown)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """What the network that is led says of a picture.
+
+    Attributes:
+        own: (2, h, w) its colours.
+        eighth: (1, C, H/8, W/8) its features; None where it has none.
+        known: (h, w) looks at each thing before this one, up to some; None where nobody counts.
+    """
+
+    own: Tensor
+    eighth: Tensor | None = None
+    known: NDArray[np.float32] | None = None
+
+
 def coloured(
-    memory: Memory, light: Tensor, way: NDArray[np.float32] | None, own: Tensor, eighth: Tensor | None, network: Judge
+    memory: Memory, light: Tensor, way: NDArray[np.float32] | None, view: View, network: Judge
 ) -> tuple[Tensor, Memory]:
     """Colour one picture.
 
@@ -181,15 +197,14 @@ def coloured(
         memory: of keys.
         light: (1, 1, H, W) L*/100.
         way: as `way_of` gives it.
-        own: (2, h, w) the network's own colours.
-        eighth: (1, C, H/8, W/8) what the network sees, at 1/8.
+        view: of the picture.
         network: tells which colours to take where.
 
     Returns:
         ab (2, H, W), and the memory for the next picture.
     """
     light = light.float().cpu()
-    own = sized(own[None], (light.shape[-2] // 2, light.shape[-1] // 2))[0]
+    own, eighth = sized(view.own[None], (light.shape[-2] // 2, light.shape[-1] // 2))[0], view.eighth
     now = grey_of(light)
     keys, known = followed(memory.keys, way, now)
     past = known[max(known)] if known else None
@@ -199,8 +214,22 @@ def coloured(
     alike = (alike_of(past, keys, eighth), alike_of(after, keys, eighth))
     carried = [(one, like) for one, like in zip((past, after), alike, strict=True) if one is not None]
     case = Case(light[0, 0], past, after, found_again(keys, light, eighth, carried), own, alike)
-    ab = _judged(case, network)
+    ab = _calmed(_judged(case, network), memory.shown, way, view.known)
+    if past is not None and past.age == 0:  # what was painted stays as it was painted
+        ab += past.share * (past.ab - ab)
     return ab, _left(keys, now, ab)
+
+
+def _calmed(
+    ab: Tensor, shown: Tensor | None, way: NDArray[np.float32] | None, known: NDArray[np.float32] | None
+) -> Tensor:
+    """Colours (2, H, W) averaged with what the last looks showed of the same things: places tremble a little."""
+    if shown is None or way is None or known is None:
+        return ab
+    share = np.minimum(known, _LOOKS)
+    share = motion.resized(share / (share + 1), (ab.shape[-2], ab.shape[-1]))
+    before = torch.from_numpy(motion.fetched(shown.numpy(), way)).permute(2, 0, 1)
+    return torch.lerp(ab, before, torch.from_numpy(share))
 
 
 def _left(keys: tuple[Key, ...], now: Tensor, ab: Tensor) -> Memory:
@@ -218,8 +247,6 @@ def _judged(case: Case, network: Judge) -> Tensor:
     for one, weight in zip((case.past, case.after), weights, strict=False):
         if one is not None:
             ab += one.ab.numpy() * motion.resized(weight, size)
-    if case.past is not None and case.past.age == 0:  # what was painted stays as it was painted
-        ab += case.past.share.numpy() * (case.past.ab.numpy() - ab)
     return torch.from_numpy(ab)
 
 

@@ -15,7 +15,7 @@ from vidcolor.guide import carry, memory
 from vidcolor.guide.judge import Judge
 from vidcolor.memory import State
 from vidcolor.packed import pack
-from vidcolor.steady import Pace
+from vidcolor.steady import Pace, looks_before
 
 WEIGHTS = Path(__file__).parents[1] / "data" / "guide.safetensors"
 SHA256 = "20fbfda345a6f9f2047b51405fde942690ab3e14a04516ea5f928363e67d56ef"
@@ -76,7 +76,8 @@ def led(network: Colorizer, light: Tensor, state: State, condition: Tensor | Non
         way = carry.way_of(known, frame)
         own, state, looks = _looked(network, frame, (state, condition), carry.has_come(known, frame), way)
         ready = None if looks or way is None else carry.passed_over(known, frame, way)
-        ab, known = ready or carry.coloured(known, frame, way, own, looks[0] if looks else None, judge_of())
+        view = carry.View(own, looks[0] if looks else None, looks_before(state))
+        ab, known = ready or carry.coloured(known, frame, way, view, judge_of())
         made.append(ab)
     return torch.stack(made).to(light.device), memory.written(state, known)
 
