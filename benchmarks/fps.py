@@ -33,6 +33,7 @@ from streams.writing.encoders import CODECS
 from streams.writing.ffmpeg import Ffmpeg, find_ffmpeg
 from vidcolor import __version__
 from vidcolor.options import Options
+from vidcolor.threads import share
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "demo" / "samples" / "his-girl-friday-1940.mp4"
@@ -149,7 +150,7 @@ def machine(ffmpeg: Ffmpeg) -> dict[str, object]:
         "system": platform.platform(),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "torch_threads": torch.get_num_threads(),
+        "torch_threads": int(os.environ.get("OMP_NUM_THREADS", share())),
         "av": av.__version__,
         "ffmpeg": ffmpeg.version,
         "vidcolor": __version__,

@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from demo.options import Limits
 from demo.rooms import Refused, Visitor
+from vidcolor.threads import settings, share
 
 Lane = Literal["quick", "long", "live", "camera"]
 _PATIENCE = 3.0  # seconds that a worker has to stop an order before it is ended
@@ -70,7 +71,7 @@ class Desk:
         self._workers = [_Worker(self, takes) for takes in _lanes(limits.workers)]
         self._late = [_Worker(self, (lane,)) for lane in _OWN_LINE]
         self._is_open = False
-        self.threads = max(1, (os.cpu_count() or 1) // limits.workers)
+        self.threads = share(limits.workers)
 
     def open(self) -> None:
         """Start the workers; those for live pictures wait until they are wanted."""
@@ -295,10 +296,8 @@ def end(process: asyncio.subprocess.Process) -> None:
 async def _start(threads: int) -> asyncio.subprocess.Process:
     """Start a worker, with the code that runs here.
 
-    Its arithmetic gets a share of the processors, and its threads wait without turning: several workers on few
-    processors would else mostly wait for one another.
+    Its arithmetic gets a share of the processors: several workers on few would else mostly wait for one another.
     """
-    shares = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -307,7 +306,7 @@ async def _start(threads: int) -> asyncio.subprocess.Process:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         limit=_LINE,
-        env=environment() | shares,
+        env=environment() | settings(threads),
     )
 
 

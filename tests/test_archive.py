@@ -28,6 +28,7 @@ from vidcolor.archive.run import Plan, Run
 from vidcolor.brake import Brake
 from vidcolor.cli import main
 from vidcolor.mark import Mark
+from vidcolor.threads import share
 
 MakeFilm = Callable[..., Path]
 ROOT = Path(__file__).parents[1]
@@ -258,9 +259,18 @@ def test_as_many_films_at_a_time_as_were_asked_for(tmp_path: Path) -> None:
     assert notes.most == 2
 
 
+@pytest.mark.parametrize("asked", [None, "3"])
+def test_arithmetic_gets_its_threads_unless_the_user_says_otherwise(asked: str | None) -> None:
+    code = "import os; from vidcolor.cli.restore import warm; warm(); print(os.environ['OMP_NUM_THREADS'])"
+    setting = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    setting |= {"OMP_NUM_THREADS": asked} if asked else {}
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=setting).stdout
+    assert said.strip() == (asked or str(share()))
+
+
 def test_processors_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
-    assert [Plan(Options(), (), jobs=jobs).threads for jobs in (1, 2, 3, 8, 20)] == [8, 4, 2, 1, 1]
+    assert [Plan(Options(), (), jobs=jobs).threads for jobs in (1, 2, 3, 8, 20)] == [4, 2, 1, 1, 1]
 
 
 def test_a_stopped_run_ends_its_films_in_good_order_and_begins_no_other(tmp_path: Path) -> None:

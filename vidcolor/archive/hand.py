@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from vidcolor.archive.ear import Event
 from vidcolor.archive.order import Order
+from vidcolor.threads import settings
 
 PATIENCE = 3.0  # seconds that a process has to end in good order once it is told to
 _LONGEST_LINE = 1 << 16
@@ -85,9 +86,8 @@ def _event(line: bytes) -> Event | None:
 
 
 def _environment(threads: int) -> dict[str, str]:
-    """Arithmetic gets a share of the processors, and its threads wait without turning."""
-    shares = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
-    return {**os.environ, **shares}
+    """Arithmetic gets a share of the processors."""
+    return {**os.environ, **settings(threads)}
 
 
 def command_of(module: str) -> list[str]:

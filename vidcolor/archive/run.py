@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from streams.errors import EXIT_SIGINT, FilmError, Interrupted, OutputError, printable
+from vidcolor import threads
 from vidcolor.archive.done import Finder, sha256_of
 from vidcolor.archive.ear import Ear, Event
 from vidcolor.archive.entries import Entry, expected
@@ -42,8 +42,8 @@ class Plan:
 
     @property
     def threads(self) -> int:
-        """Each film's share of the processors: all of them together turn no more threads than there are."""
-        return max(1, (os.cpu_count() or 1) // self.jobs)
+        """That each film's arithmetic gets."""
+        return threads.share(self.jobs)
 
 
 class Run:

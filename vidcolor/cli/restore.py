@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streams.errors import InputError, UsageError, printable
+from vidcolor import threads
 from vidcolor.brake import Brake
 from vidcolor.cli import many
 from vidcolor.cli.voice import Voice
@@ -172,10 +173,10 @@ def _time(text: str) -> object:
 def warm() -> None:
     """Load torch while the input is looked at: both take their time, and on two cores together no longer than one.
 
-    Its threads are to sleep while they wait, unless the user has said otherwise: by default they spin, which on a
-    machine that has other work (the encoder is some) takes from that, and at worst makes a picture five times as dear.
+    How many threads it gets, and how they wait, is said before, unless the user has said otherwise.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read once, when torch is loaded
+    for name, value in threads.settings(threads.share()).items():
+        os.environ.setdefault(name, value)  # read once, when torch is loaded
 
     def load() -> None:
         gc.disable()  # torch makes half a million objects, and all of them stay
