@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import torch
 from killing import content
+from paints import SIZE, paint
 from reels import frame_of, textures, write_film
 
 from streams.errors import Interrupted, UsageError
@@ -98,7 +99,8 @@ class Played(Engine):
         ticket = self._ticket("scout", owner, tasks.scout, (*args, self._fetch))
         return replace_ref(ticket, iter(ticket.ref[0](*ticket.ref[1])))
 
-    def rest(self, owner: object, *args: object) -> Ticket:
+    def rest(self, owner: object, *args: object, is_here: bool) -> Ticket:
+        self.is_here = is_here
         ticket = self._ticket("rest", owner, tasks.colour, (*args[:3], (args[3], self._fetch)))
         return replace_ref(ticket, iter(ticket.ref[0](*ticket.ref[1])))
 
@@ -260,6 +262,24 @@ def test_where_half_precision_is_given_up_the_rest_goes_on_as_on_one_machine(
     assert content(tmp_path / "many.y4m") == content(tmp_path / "one.y4m")
 
 
+def test_a_film_with_keys_gets_the_pictures_of_one_machine(
+    make_film: MakeFilm, tmp_path: Path, played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = make_film("old.mkv", FRAMES, SIZE, CUTS)
+    key = paint(tmp_path / "keys" / "17.png", 17, 1)  # behind a segment of its shot that waits for what it brings back
+    options = replace(HERE, keys="keys")
+    monkeypatch.chdir(tmp_path)
+    restore(film, tmp_path / "one.mkv", replace(options, keys=str(key.parent)))
+    entry = Entry(film, film.parent, film.stem, tmp_path / "many.mkv")
+    (result,) = ClusterRun([entry], Plan(options), Notes(), Brake()).perform()
+    assert (result.state, result.frames) == ("done", FRAMES), result.error
+    assert played.begun == ["look", "rest", "join"]
+    assert played.is_here
+    assert content(tmp_path / "many.mkv") == content(tmp_path / "one.mkv")
+    restore(film, tmp_path / "bare.mkv", HERE)
+    assert content(tmp_path / "bare.mkv") != content(tmp_path / "one.mkv")
+
+
 class Stopping(Watcher):
     """Stops a run at a picture."""
 
@@ -332,8 +352,8 @@ def test_a_film_that_changed_under_the_run_is_told(film: Path, tmp_path: Path, p
 # --- the command ---
 
 
-def test_guides_are_not_spread(film: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["restore", str(film), "-o", f"{tmp_path}/out/", "--on", "ray", "--keys", str(tmp_path)]) == 2
+def test_keys_are_of_one_film(film: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["restore", str(film), str(film), "--on", "ray", "--keys", str(tmp_path)]) == 2
     assert "--keys" in capfd.readouterr().err
 
 

@@ -76,9 +76,14 @@ def _entries(args: argparse.Namespace) -> list[Entry]:
 
 
 def _is_one_to_one(args: argparse.Namespace) -> bool:
+    return (
+        _is_of_one(args) and args.output is not None and not _is_folder(args.output) and not Path(args.output).is_dir()
+    )
+
+
+def _is_of_one(args: argparse.Namespace) -> bool:
     words: list[str] = args.input
-    is_file = len(words) == 1 and args.list is None and not is_pattern(words[0]) and not Path(words[0]).is_dir()
-    return is_file and args.output is not None and not _is_folder(args.output) and not Path(args.output).is_dir()
+    return len(words) == 1 and args.list is None and not is_pattern(words[0]) and not Path(words[0]).is_dir()
 
 
 def _here(
@@ -108,10 +113,8 @@ def _check(args: argparse.Namespace, options: Options) -> None:
         raise UsageError("many films cannot go to stdout: -o names a folder for them")
     if options.labels is not None:
         raise UsageError("--labels is of one film: restore it by itself")
-    if options.keys is not None or options.hints is not None:
+    if (options.keys is not None or options.hints is not None) and not _is_of_one(args):
         raise UsageError("--keys and --hints are for frames of one film: give one INPUT")
-    if args.on is not None and options.is_guided:
-        raise UsageError("--on knows no colours to go by: leave out --reference and --guide")
     if args.on is not None:
         address_of(args.on)
         if find_spec("ray") is None:  # once, and not for each film

@@ -155,9 +155,14 @@ class Engine:
         """Begin to find a film's segments, anywhere."""
         return self._begun("scout", owner, _scout, (*args, self._lender), {"num_cpus": 1, "num_returns": "streaming"})
 
-    def rest(self, owner: object, *args: object) -> Ticket:
-        """Begin to make all segments that are left; it pauses while two of them wait to be taken."""
+    def rest(self, owner: object, *args: object, is_here: bool) -> Ticket:
+        """Begin to make all segments that are left; it pauses while two of them wait to be taken.
+
+        With `is_here` on this machine, if it can do such work at all.
+        """
         chosen = {**self._working, "num_returns": "streaming", "_generator_backpressure_num_objects": 2}
+        if is_here:
+            chosen["scheduling_strategy"] = _affinity(self._ray, self._here, is_soft=True)
         return self._begun("rest", owner, _rest, (*args, self._lender), chosen)
 
     def one(self, owner: object, number: int, *args: object) -> Ticket:

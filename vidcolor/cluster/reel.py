@@ -114,7 +114,8 @@ class Reel:
         self._is_resting = True
         records = self._folder.records
         section = Section(len(records), None, records[-1].seam if records else None, None, not records)
-        return self._noted(self._engine.rest(self, self._errand, section, self._folder.state(), self._weights))
+        args = (self._errand, section, self._folder.state(), self._weights)
+        return self._noted(self._engine.rest(self, *args, is_here=self.film.options.is_guided))
 
     def _noted(self, ticket: Ticket) -> Ticket:
         self.tickets[ticket] = None
@@ -167,7 +168,8 @@ class Reel:
         if self._folder.is_complete:
             self._end = End(records[-1].said or (), "")
             self._join()
-        elif not self._head.is_seekable or (records and not records[-1].seam.is_sound):
+        elif not self._head.is_seekable or (records and not records[-1].seam.is_sound) or self.film.options.is_guided:
+            # A key is carried back to frames of segments before its own: one task makes them all.
             self._open = len(records)
         else:
             start = Start(len(records), records[-1].seam, self._folder.state()) if records else None

@@ -74,7 +74,9 @@ class ClusterRun:
     def __init__(self, entries: Sequence[Entry], plan: Plan, ear: Ear, brake: Brake) -> None:
         """Raises UsageError or ModelError where the network is none."""
         self._finder = Finder(plan.options)
-        self._plan = replace(plan, options=replace(plan.options, resume=True, model=_model(plan.options.model)))
+        self._plan = replace(
+            plan, options=replace(_absolute_guides(plan.options), resume=True, model=_model(plan.options.model))
+        )
         self._ear = ear
         self._brake = brake
         self._entries = [_absolute(entry) for entry in entries]
@@ -288,6 +290,16 @@ def _absolute(entry: Entry) -> Entry:
     target = None if entry.target is None else Path(os.path.abspath(entry.target))  # noqa: PTH100 - links stay links
     source, folder = (Path(os.path.abspath(path)) for path in (entry.source, entry.folder))  # noqa: PTH100
     return Entry(source, folder, entry.stem, target)
+
+
+def _absolute_guides(options: Options) -> Options:
+    """What films are coloured by, for processes that run in another folder."""
+    keys, hints, guide = (
+        None if name is None else os.path.abspath(name)  # noqa: PTH100
+        for name in (options.keys, options.hints, options.guide)
+    )
+    stills = tuple(os.path.abspath(name) for name in options.reference)  # noqa: PTH100
+    return replace(options, keys=keys, hints=hints, guide=guide, reference=stills)
 
 
 def _as_given(entry: Entry, output: Path) -> Path:

@@ -332,7 +332,7 @@ class _Maker:
     def made(self, model: LoadedModel, since: Checkpoint | None) -> Iterator[tuple[Made, bytes]]:
         """Give the segments."""
         film = self._errand.film
-        studio = Studio(model, film.options, self._ears)
+        studio = Studio(model, film.options, self._ears).guided_for(self._source, Brake())
         is_open = self._section.frames is None
         part, pace = _Part(self._source, self._section.frames), Pace(*film.pace) if is_open else None
         piece = None
