@@ -46,7 +46,7 @@ _ROWS = (
         "reel",
         "vidcolor.models.reel:Reel",
         DATA / "reel.safetensors",
-        "f49d44598917da6e1b4b45344050c1c684169a092c9970fc2a470a638ce2b285",
+        "e048a34ef261249ef5edaef9f2308e80d9fa12337dc42e8c7f180ef264932777",
     ),
     Row(
         "zhang16",
@@ -100,7 +100,7 @@ _ROWS = (
         "aerial",
         "vidcolor.models.reel:Reel",
         DATA / "aerial.safetensors",
-        "4bb7907fbde3783760c5a505dd24c5d3899ade4ef0ba6bb0e3f78fdd95267c2d",
+        "da27f4529b7ba54c7e1e2b95a043c2a0b9fdf771b782152f026b62402a164f08",
     ),
 )
 NOT_PACKAGED = "not packaged: train it, or name a weights file"

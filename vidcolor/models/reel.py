@@ -74,8 +74,8 @@ class Reel(Colorizer):
     temperature = 0.38
     # Shares of the colours by light (L*/100): none in black, few in dark clothes, all between, few in burnt-out skies.
     # They follow how much chroma pictures of the training set have there, against how much the network gives.
-    shadow, dusk, day, glare = 0.12, 0.15, 0.4, 0.9
-    dim, white = 0.65, 0.2
+    shadow, dusk, day, glare = 0.12, 0.15, 0.5, 0.9
+    dim, white = 0.5, 0.2
     strength = 1.2  # of the colours: a mean over classes is paler than nature
 
     def __init__(self) -> None:
