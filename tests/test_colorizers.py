@@ -194,4 +194,4 @@ def test_colours_fade_in_the_dark_and_in_white() -> None:
     reel = Reel()
     light = torch.tensor([0.0, 0.06, 0.14, 0.275, 0.5, 0.9, 0.95, 1.0]).reshape(-1, 1, 1, 1).expand(-1, 1, 4, 4)
     shown = reel._lit(torch.ones(8, 2, 2, 2), light)[:, 0, 0, 0] / reel.strength
-    assert shown.tolist() == pytest.approx([0, 0.325, 0.65, 0.825, 1, 1, 0.6, 0.2], abs=1e-6)
+    assert shown.tolist() == pytest.approx([0, 0.25, 0.5, 0.5 + 0.125 / 0.7, 1, 1, 0.6, 0.2], abs=1e-6)
