@@ -150,7 +150,7 @@ def machine(ffmpeg: Ffmpeg) -> dict[str, object]:
         "system": platform.platform(),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "torch_threads": int(os.environ.get("OMP_NUM_THREADS", share())),
+        "torch_threads": os.environ.get("OMP_NUM_THREADS", str(share())),
         "av": av.__version__,
         "ffmpeg": ffmpeg.version,
         "vidcolor": __version__,

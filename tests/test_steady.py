@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vidcolor.memory import State
-from vidcolor.steady import LONGEST, PACE, coloured, steadied
+from vidcolor.steady import EACH, LONGEST, PACE, coloured
 
 SIZE = (48, 80)  # of colours; light has twice that
 FRAMES = 12
@@ -35,6 +35,11 @@ def _colours_of(light: Tensor) -> Tensor:
 
 def _noise(count: int) -> Tensor:
     return torch.from_numpy(np.random.default_rng(5).normal(0, 4, (count, 2, *SIZE)).astype(np.float32))
+
+
+def steadied(ab: Tensor, light: Tensor, before: State, after: State) -> tuple[Tensor, State]:
+    """Hold colours still that a network gave to every frame."""
+    return coloured(lambda *_: (ab, after), light, before, (ab.shape[-2], ab.shape[-1]), EACH)
 
 
 def test_trembling_colours_of_what_stands_still_are_held(scene: Tensor) -> None:

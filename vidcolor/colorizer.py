@@ -189,16 +189,6 @@ class Colorizer(nn.Module, ABC):
         after = {name: torch.cat([one.tensors[name] for _, one in parts]) for name in parts[0][1].tensors}
         return torch.stack([ab for ab, _ in parts], 1), State(after)
 
-    def settled(
-        self, ab: Tensor, light: Tensor, before: State, after: State, way: Way | None = None
-    ) -> tuple[Tensor, State]:
-        """As ``watched``, of colours (T, 2, h, w) that ``perceive`` gave to every frame."""
-        if not self.is_steadied:
-            return ab, after
-        from vidcolor.steady import steadied
-
-        return steadied(ab, light, before, after, way)
-
     def guide(self, state: State, light: Tensor, ab: Tensor, mask: Tensor) -> State:
         """Take a coloured key into the memory: from its frame on it is carried along motion, and found again anywhere.
 

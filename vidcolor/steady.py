@@ -56,6 +56,7 @@ class Pace(NamedTuple):
 
 PACE = Pace()
 EACH = Pace(1)
+"""At every frame."""
 
 
 class Past(NamedTuple):
@@ -122,19 +123,6 @@ def coloured(
         shown.append(torch.from_numpy(past.ab).permute(2, 0, 1))
     assert past is not None
     return torch.stack(shown).to(light.device), State({**after.tensors, **_written(past)})
-
-
-def steadied(ab: Tensor, light: Tensor, before: State, after: State, way: Planes | None = None) -> tuple[Tensor, State]:
-    """Hold colours still that a network has given to every frame.
-
-    Args:
-        ab: (T, 2, h, w) of consecutive frames of a shot.
-        light: (T, 1, H, W) that it was given.
-        before: the memory before these frames.
-        after: the network's own behind them.
-        way: as in `coloured`.
-    """
-    return coloured(lambda *_: (ab, after), light, before, (ab.shape[-2], ab.shape[-1]), EACH, way)
 
 
 def looks_before(state: State) -> Planes | None:

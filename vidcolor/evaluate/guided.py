@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -79,9 +80,12 @@ def _measure(sample: Sample, networks: Mapping[str, Colorizer], keys: str, sums:
     ways = {"truth": truth, "grey": np.zeros_like(truth), "unmoved": unmoved(given, keys), "flow": carried}
     seconds: dict[str, float] = {}
     for name, network in networks.items():
-        for way, coloured in ((f"{name}, guided", by_network), (f"{name}, unguided", _by_itself)):
+        for way, coloured in (
+            (f"{name}, guided", partial(by_network, network, sample, keys)),
+            (f"{name}, unguided", partial(paint.predict, network, sample, Setting())),
+        ):
             began = time.process_time()
-            ab = coloured(network, sample, keys)
+            ab = coloured()
             seconds[way] = (time.process_time() - began) / len(ab)
             ways[way] = lab_from_rgb(paint.paint(ab, sample))[..., 1:]
     areas = {"lost": lost} if keys != HALF else _sides(truth, grey, flow)
@@ -96,12 +100,6 @@ def _measure(sample: Sample, networks: Mapping[str, Colorizer], keys: str, sums:
         own.unsteady.append(_unsteady(ab, tracks))
         if static:
             own.jitter.append(motion.jitter(*motion.static_jitter(ab, iter(static))))
-
-
-def _by_itself(network: Colorizer, sample: Sample, keys: str) -> Floats:
-    """As if there were no keys, frame by frame as with them."""
-    del keys
-    return paint.predict(network, sample, Setting())
 
 
 def coloured_part(size: tuple[int, ...], keys: str) -> Floats:
@@ -184,6 +182,5 @@ def by_network(network: Colorizer, sample: Sample, keys: str) -> Floats:
 def _coloured(sample: Sample, number: int, size: tuple[int, int], keys: str) -> tuple[torch.Tensor, torch.Tensor]:
     rgb = np.clip(resize(np.moveaxis(sample.truth[number], -1, 0), size), 0, 1)
     ab = lab_from_rgb(np.moveaxis(rgb, 0, -1))[..., 1:]
-    return torch.from_numpy(np.moveaxis(ab, -1, 0).copy())[None], torch.from_numpy(coloured_part(size, keys))[
-        None, None
-    ]
+    part = coloured_part(size, keys)
+    return torch.from_numpy(np.moveaxis(ab, -1, 0).copy())[None], torch.from_numpy(part)[None, None]

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -15,6 +14,7 @@ from vidcolor.guide import attend, judge, motion
 from vidcolor.guide.attend import Found
 from vidcolor.guide.judge import Carried, Case, Judge
 from vidcolor.guide.memory import Back, Key, Memory, coloured_key, grey_of, sized
+from vidcolor.guide.motion import Planes
 
 _SURE, _LOST = 4.0, 20.0  # misfit at which carried colours are kept whole, or not at all, when a new key takes over
 _NOTHING = 255.0  # misfit of what is not there
@@ -24,9 +24,7 @@ _LOOKS = 1.0  # looks behind that colours are averaged over: with more, a key ah
 _LOOKED_FOR = 6  # what is looked for is one part of so many
 
 
-def followed(
-    keys: Sequence[Key], way: NDArray[np.float32] | None, now: Tensor
-) -> tuple[tuple[Key, ...], dict[int, Carried]]:
+def followed(keys: Sequence[Key], way: Planes | None, now: Tensor) -> tuple[tuple[Key, ...], dict[int, Carried]]:
     """Carry keys to the next picture.
 
     Args:
@@ -81,7 +79,7 @@ def _brought(back: Back | None, keys: Sequence[Key], now: Tensor) -> Carried | N
     return _colours(replace(key, where=back.where, age=back.age), misfit)
 
 
-def _moved(key: Key, way: NDArray[np.float32], now: Tensor) -> tuple[Key, Carried]:
+def _moved(key: Key, way: Planes, now: Tensor) -> tuple[Key, Carried]:
     where, misfit = motion.settled(motion.fetched(key.where.numpy(), way), key.grey.numpy(), now.numpy())
     key = replace(key, where=torch.from_numpy(where), age=key.age + 1)
     return key, _colours(key, misfit)
@@ -98,7 +96,7 @@ def _arrived(key: Key, before: Iterable[Carried]) -> Key:
     return replace(coloured_key(key, planes), where=where, age=0)
 
 
-def _colours(key: Key, misfit: NDArray[np.float32]) -> Carried:
+def _colours(key: Key, misfit: Planes) -> Carried:
     """A key's colours at the places of its map."""
     planes = np.empty((4, *misfit.shape), np.float32)
     for plane, found in zip(planes, motion.split(motion.fetched(key.planes.numpy(), key.where.numpy())), strict=False):
@@ -144,19 +142,18 @@ def _badly_fit(carried: Sequence[tuple[Carried, Tensor | None]]) -> Tensor | Non
     return rows.topk(max(1, len(rows) // _LOOKED_FOR), sorted=False).indices.sort().values
 
 
-def way_of(memory: Memory, light: Tensor) -> NDArray[np.float32] | None:
-    """(H, W, 2) map of a picture (1, 1, H, W) into the last; None if there was none."""
-    return None if memory.last is None else motion.way(grey_of(light).numpy(), memory.last.numpy())
+def way_of(memory: Memory, now: Tensor) -> Planes | None:
+    """(H, W, 2) map of a picture (H, W), as `grey_of` gives it, into the last; None if there was none."""
+    return None if memory.last is None else motion.way(now.numpy(), memory.last.numpy())
 
 
-def has_come(memory: Memory, light: Tensor) -> bool:
-    """Whether a picture (1, 1, H, W) is one of the keys."""
-    now = grey_of(light)
+def has_come(memory: Memory, now: Tensor) -> bool:
+    """Whether a picture (H, W) is one of the keys."""
     return any(key.in_place and torch.equal(key.grey, now) for key in memory.keys)
 
 
-def passed_over(memory: Memory, light: Tensor, way: NDArray[np.float32]) -> tuple[Tensor, Memory] | None:
-    """Colours of a picture (1, 1, H, W) that shows nothing new: those that the last was shown in come along.
+def passed_over(memory: Memory, now: Tensor, way: Planes) -> tuple[Tensor, Memory] | None:
+    """Colours of a picture (H, W) that shows nothing new: those that the last was shown in come along.
 
     Returns:
         ab (2, H, W), and the memory for the next picture; None if there was none before.
@@ -170,7 +167,7 @@ def passed_over(memory: Memory, light: Tensor, way: NDArray[np.float32]) -> tupl
         for key in memory.keys
     ]
     shown = torch.from_numpy(motion.fetched(memory.shown.numpy(), way))
-    return shown.permute(2, 0, 1), Memory(tuple(keys), grey_of(light), None, shown)
+    return shown.permute(2, 0, 1), Memory(tuple(keys), now, None, shown)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,12 +182,10 @@ class View:
 
     own: Tensor
     eighth: Tensor | None = None
-    known: NDArray[np.float32] | None = None
+    known: Planes | None = None
 
 
-def coloured(
-    memory: Memory, light: Tensor, way: NDArray[np.float32] | None, view: View, network: Judge
-) -> tuple[Tensor, Memory]:
+def coloured(memory: Memory, light: Tensor, way: Planes | None, view: View, network: Judge) -> tuple[Tensor, Memory]:
     """Colour one picture.
 
     Args:
@@ -220,9 +215,7 @@ def coloured(
     return ab, _left(keys, now, ab)
 
 
-def _calmed(
-    ab: Tensor, shown: Tensor | None, way: NDArray[np.float32] | None, known: NDArray[np.float32] | None
-) -> Tensor:
+def _calmed(ab: Tensor, shown: Tensor | None, way: Planes | None, known: Planes | None) -> Tensor:
     """Colours (2, H, W) averaged with what the last looks showed of the same things: places tremble a little."""
     if shown is None or way is None or known is None:
         return ab
@@ -250,11 +243,11 @@ def _judged(case: Case, network: Judge) -> Tensor:
     return torch.from_numpy(ab)
 
 
-def spread_out(found: Found | None, size: tuple[int, int]) -> NDArray[np.float32] | None:
+def spread_out(found: Found | None, size: tuple[int, int]) -> Planes | None:
     """What was found at 1/8, at (height, width): (2, H, W); colours count by their share."""
     if found is None:
         return None
     rows = torch.cat((found.ab * found.share, found.share[None])).numpy()
     fine = np.stack([motion.resized(row, size) for row in rows])
-    whole: NDArray[np.float32] = fine[:2] / np.maximum(fine[2], 1e-3)
+    whole: Planes = fine[:2] / np.maximum(fine[2], 1e-3)
     return whole

@@ -15,7 +15,7 @@ from vidcolor.guide import carry, memory
 from vidcolor.guide.judge import Judge
 from vidcolor.memory import State
 from vidcolor.packed import pack
-from vidcolor.steady import Pace, looks_before
+from vidcolor.steady import EACH, Pace, looks_before
 
 WEIGHTS = Path(__file__).parents[1] / "data" / "guide.safetensors"
 SHA256 = "20fbfda345a6f9f2047b51405fde942690ab3e14a04516ea5f928363e67d56ef"
@@ -73,11 +73,14 @@ def led(network: Colorizer, light: Tensor, state: State, condition: Tensor | Non
     known, state, made = memory.read(state), memory.without(state), list[Tensor]()
     for index in range(len(light)):
         frame = light[index : index + 1]
-        way = carry.way_of(known, frame)
-        own, state, looks = _looked(network, frame, (state, condition), carry.has_come(known, frame), way)
-        ready = None if looks or way is None else carry.passed_over(known, frame, way)
-        view = carry.View(own, looks[0] if looks else None, looks_before(state))
-        ab, known = ready or carry.coloured(known, frame, way, view, judge_of())
+        now = memory.grey_of(frame)
+        way = carry.way_of(known, now)
+        own, state, looks = _looked(network, frame, (state, condition), carry.has_come(known, now), way)
+        ready = None if looks or way is None else carry.passed_over(known, now, way)
+        if ready is None:
+            view = carry.View(own, looks[0] if looks else None, looks_before(state))
+            ready = carry.coloured(known, frame, way, view, judge_of())
+        ab, known = ready
         made.append(ab)
     return torch.stack(made).to(light.device), memory.written(state, known)
 
@@ -94,11 +97,7 @@ def _looked(
         looks.append(eighth)
         return own, after
 
-    if not must:
-        own, after = network.watched(look, light, state, PACE, way)
-        return own[0], after, looks
-    own, after = look(light, state)
-    own, after = network.settled(own, light, state, after, way)
+    own, after = network.watched(look, light, state, EACH if must else PACE, way)
     return own[0], after, looks
 
 
