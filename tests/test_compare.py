@@ -151,5 +151,5 @@ def test_one_command_makes_the_page(make_film: MakeFilm, tmp_path: Path) -> None
     assert "Noted." in text
     assert "{{" not in text
     assert text.count("| reel |") >= 4
-    assert (tmp_path / "page" / "sheet_pictures.png").exists()
+    assert (tmp_path / "page" / "sheet_pictures.jpg").exists()
     assert text.count("Not measured") == 1, "the ablation needs trained networks"

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
 from streams.errors import InputError, ModelError, printable
 from vidcolor import zoo
@@ -83,9 +82,8 @@ class Page:
 
     def sheet(self, place: str, sheet: Sheet, most: int) -> None:
         """Fill a place with a contact sheet."""
-        drawn = sheet.write(self.folder / f"{place}.png", most)
+        drawn = sheet.write(self.folder / f"{place}.jpg", most)
         if drawn:
-            _thinned(drawn)
             self.parts[place] = (
                 f"From left to right: {', '.join(sheet.rows)}.\n\n![{place}]({self.folder.name}/{drawn.name})"
             )
@@ -146,13 +144,6 @@ def _networks(args: argparse.Namespace, page: Page, entrants: Sequence[Entrant])
 def _ways(entrants: Sequence[Entrant], sample: Sample, side: int | None = None) -> Ways:
     setting = Setting(side=side)
     return {one.name: partial(paint.paint, paint.predict(one.network, sample, setting)) for one in entrants}
-
-
-def _thinned(picture: Path) -> None:
-    """A third of the bytes, by a palette of 256 colours: the page lives in the repository."""
-    with Image.open(picture) as whole:
-        thin = whole.quantize(256)
-    thin.save(picture, optimize=True)
 
 
 def _small(sheet: Sheet, sample: Sample, shown: Mapping[str, Floats]) -> None:

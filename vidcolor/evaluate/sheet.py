@@ -14,6 +14,8 @@ from vidcolor.evaluate.samples import Sample
 
 GAP, HEADING = 4, 14
 WIDTH = 1600
+QUALITY = 90
+"""Of sheets that are written as JPEG: what lives in a repository should not be large."""
 
 
 @dataclass(slots=True)
@@ -41,14 +43,17 @@ class Sheet:
             self.strips.append((float(chroma(ab[0] - ab[1]).mean()), sample.name, pictures))
 
     def write(self, path: Path, most: int, worst: int = 0) -> Path | None:
-        """Draw up to ``most`` strips spread over all of them, the ``worst`` ones first; None if there are none."""
+        """Draw up to ``most`` strips spread over all of them, the ``worst`` ones first; None if there are none.
+
+        The format is the path's: PNG, JPEG and what else Pillow writes.
+        """
         if not self.strips:
             return None
         ranked = sorted(self.strips, key=lambda strip: -strip[0])[:worst]
         rest = [strip for strip in self.strips if not any(strip is one for one in ranked)]
         room = max(0, min(most - len(ranked), len(rest)))
         chosen = ranked + [rest[i * len(rest) // room] for i in range(room)]
-        _draw([(name, pictures) for _, name, pictures in chosen], " | ".join(self.rows)).save(path)
+        _draw([(name, pictures) for _, name, pictures in chosen], " | ".join(self.rows)).save(path, quality=QUALITY)
         return path
 
 
