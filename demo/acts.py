@@ -12,6 +12,7 @@ import gradio as gr
 
 from demo import parts
 from demo.door import visitor_of
+from demo.guides import Guides
 from demo.rooms import Refused
 from demo.studio import PREVIEW, Caller, Studio
 from demo.timeline import clock, draw
@@ -70,6 +71,11 @@ class FilmActs:
                 yield self._update(status=parts.bad(str(refusal)), cancel=gr.update(interactive=False))
 
         return telling
+
+    async def _asked(self, caller: Caller, words: Sequence[object]) -> tuple[dict[str, Any], Guides | None]:
+        """What is wished, and what was painted, from what the fields say."""
+        del caller
+        return self._wishes(words), None
 
     def _wishes(self, values: Sequence[object]) -> dict[str, Any]:
         return wishes_of(self._studio.limits, **dict(zip(WISHES, values, strict=True)))
@@ -134,9 +140,10 @@ class FilmActs:
     def previewing(self) -> Act:
         """The first seconds, or those after `start`."""
 
-        async def preview(request: gr.Request, *wished: object) -> AsyncIterator[Updates]:
-            wishes = self._wishes(wished)
-            async for update in self._preview(caller_of(request), wishes, float(Fraction(wishes["start"] or 0))):
+        async def preview(request: gr.Request, *words: object) -> AsyncIterator[Updates]:
+            caller = caller_of(request)
+            asked = await self._asked(caller, words)
+            async for update in self._preview(caller, asked, float(Fraction(asked[0]["start"] or 0))):
                 yield update
 
         return self._telling(preview)
@@ -144,30 +151,33 @@ class FilmActs:
     def shot_previewing(self) -> Act:
         """A shot was chosen."""
 
-        async def preview_shot(request: gr.Request, shot: object, *wished: object) -> AsyncIterator[Updates]:
+        async def preview_shot(request: gr.Request, shot: object, *words: object) -> AsyncIterator[Updates]:
             caller = caller_of(request)
-            wishes = self._wishes(wished)
+            asked = await self._asked(caller, words)
             shots: Sequence[dict[str, Any]] = notes_of(caller).get("facts", {}).get("shots", ())
             if not isinstance(shot, str) or not shot.isdigit() or int(shot) >= len(shots):
                 return
-            async for update in self._preview(caller, wishes, shots[int(shot)]["start"]):
+            async for update in self._preview(caller, asked, shots[int(shot)]["start"]):
                 yield update
 
         return self._telling(preview_shot)
 
-    async def _preview(self, caller: Caller, wishes: dict[str, Any], start: float) -> AsyncIterator[Updates]:
-        news = self._studio.preview(caller, self._film(caller), wishes, start)
+    async def _preview(
+        self, caller: Caller, asked: tuple[dict[str, Any], Guides | None], start: float
+    ) -> AsyncIterator[Updates]:
+        wishes, guides = asked
+        news = self._studio.preview(caller, self._film(caller), wishes, start, guides=guides)
         title = f"Preview: {PREVIEW:g} seconds from {clock(start)}"
         async for update in self._follow(caller, news, title, "This is a preview: press Restore for the whole film."):
             yield update
 
     def restoring(self) -> Act:
-        """The whole film, or the part that was wished."""
+        """The whole film, or the part that was wished, as it was painted."""
 
-        async def restore(request: gr.Request, *wished: object) -> AsyncIterator[Updates]:
+        async def restore(request: gr.Request, *words: object) -> AsyncIterator[Updates]:
             caller = caller_of(request)
-            wishes = self._wishes(wished)
-            news = self._studio.restore(caller, self._film(caller), wishes)
+            wishes, guides = await self._asked(caller, words)
+            news = self._studio.restore(caller, self._film(caller), wishes, guides)
             async for update in self._follow(caller, news, "Restoring the film", "The film is done."):
                 yield update
 

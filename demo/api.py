@@ -141,11 +141,14 @@ class Api:
         side: int = 0,
         model: str = DEFAULT_MODEL,
         stock: str = UNTOLD,
+        hints: dict | None = None,  # type: ignore[type-arg]
+        keys: list | None = None,  # type: ignore[type-arg]
     ) -> AsyncIterator[dict]:  # type: ignore[type-arg]
-        """Colour a few seconds: progress, then files."""
+        """Colour a few seconds, as they were painted: progress, then files."""
         caller = caller_of(request)
         wishes = wishes_of(self._studio.limits, model=model, strength=strength, side=side, stock=stock)
-        news = self._studio.preview(caller, path_of(film), wishes, float(start), float(seconds))
+        guides = await self._guides(caller, film, hints, keys)
+        news = self._studio.preview(caller, path_of(film), wishes, float(start), float(seconds), guides)
         async for one in _told(caller.visitor, news):
             yield one
 

@@ -132,8 +132,8 @@ def _film_events(studio: Studio, fields: dict[str, Any], buttons: dict[str, gr.B
     fields["file"].clear(acts.gone, [], every, **told)
     for name, button in buttons.items():
         button.click(acts.sampling(name), [], every, **told)
-    fields["preview"].click(acts.previewing(), wishes, every, **told)
-    fields["shots"].input(acts.shot_previewing(), [fields["shots"], *wishes], every, **told)
+    fields["preview"].click(acts.previewing(), [*painted, *wishes], every, **told)
+    fields["shots"].input(acts.shot_previewing(), [fields["shots"], *painted, *wishes], every, **told)
     fields["restore"].click(acts.restoring(), [*painted, *wishes], every, **told)
     fields["cancel"].click(acts.cancel, [], [], queue=False, **_RAW)
     fields["frame"].click(acts.framing(), [fields["at"]], every, **told)

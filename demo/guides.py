@@ -41,6 +41,18 @@ class Guides:
         keys = {number - first: path for number, path in self.keys.items() if first <= number < stop}
         return Guides(Hints(hints, self.hints.film), keys)
 
+    def between(self, shots: Sequence[Shot], start: float, stop: float) -> Guides:
+        """Those of the frames that are shown between two times of the film, numbered as before."""
+        shown = {
+            shot["first"] + place
+            for shot in shots
+            for place, time in enumerate(shot.get("times", ()))
+            if start <= time < stop
+        }
+        hints = tuple(hint for hint in self.hints.hints if hint.frame in shown)
+        keys = {number: path for number, path in self.keys.items() if number in shown}
+        return Guides(Hints(hints, self.hints.film), keys)
+
     def written(self, folder: Path) -> dict[str, str]:
         """Write them into a folder of an order; the options that name them."""
         options: dict[str, str] = {}

@@ -66,7 +66,7 @@ class ShotActs(FilmActs):
         """What the script of the page asks for: a shot, another frame, hints from a file, a key to be forgotten."""
         caller = caller_of(request)
         try:
-            asked = _asked(text)
+            asked = _order(text)
             act = {"open": self._open, "frame": self._frame, "load": self._load, "forget": self._forget}[asked["do"]]
             yield await act(caller, asked)
         except Refused as refusal:
@@ -115,18 +115,20 @@ class ShotActs(FilmActs):
         except Refused as refusal:
             yield self._tell("refused", text=str(refusal)) | self._update(key=None)
 
-    async def _painted(self, caller: Caller, text: object) -> Guides:
-        """What was painted so far."""
-        keys = notes_of(caller).get("keys", {})
-        return await self._studio.painting.guides(caller.visitor, self._film(caller), str(text or ""), keys)
+    async def _asked(self, caller: Caller, words: Sequence[object]) -> tuple[dict[str, Any], Guides]:
+        """The first word is what was painted so far."""
+        text, *wished = words
+        keys, wishes = notes_of(caller).get("keys", {}), self._wishes(wished)
+        painting = self._studio.painting
+        return wishes, await painting.guides(caller.visitor, self._film(caller), str(text or ""), keys)
 
     def shot_view_previewing(self) -> Act:
         """A few seconds of the shot that is open."""
 
-        async def preview(request: gr.Request, text: object, *wished: object) -> AsyncIterator[Updates]:
+        async def preview(request: gr.Request, *words: object) -> AsyncIterator[Updates]:
             caller = caller_of(request)
-            guides, number = await self._painted(caller, text), notes_of(caller).get("frame")
-            asked, film = (self._wishes(wished), guides), self._film(caller)
+            asked, film = await self._asked(caller, words), self._film(caller)
+            number = notes_of(caller).get("frame")
             news = self._studio.painting.shot(caller.visitor, caller.page, film, number, asked)
             last = "This is a preview: press Restore for the whole film."
             async for update in self._follow(caller, news, "Preview of the shot", last, self._shot_shown):
@@ -148,18 +150,6 @@ class ShotActs(FilmActs):
         del caller
         return self._update(seen=seen(news))
 
-    def restoring(self) -> Act:
-        """The whole film, or the part that was wished, as it was painted."""
-
-        async def restore(request: gr.Request, text: object, *wished: object) -> AsyncIterator[Updates]:
-            caller = caller_of(request)
-            wishes, guides = self._wishes(wished), await self._painted(caller, text)
-            news = self._studio.restore(caller, self._film(caller), wishes, guides)
-            async for update in self._follow(caller, news, "Restoring the film", "The film is done."):
-                yield update
-
-        return self._telling(restore)
-
     def _forgotten(self) -> Updates:
         """Another film, or none: what was painted belonged to the one before."""
         return self._tell("closed") | self._update(seen="", shot_status="", key=None)
@@ -173,7 +163,7 @@ def _shot(shots: Sequence[Shot], place: object) -> Shot:
     return shots[place]
 
 
-def _asked(text: object) -> Mapping[str, Any]:
+def _order(text: object) -> Mapping[str, Any]:
     try:
         asked = json.loads(str(text))
     except (ValueError, RecursionError):

@@ -55,13 +55,23 @@ class Studio:
         async for facts in self._gate.look(caller.visitor, path):
             yield facts
 
-    async def preview(
-        self, caller: Caller, path: object, wishes: dict[str, Any], start: float, seconds: float = PREVIEW
+    async def preview(  # noqa: PLR0913 - a restoration's, and which part
+        self,
+        caller: Caller,
+        path: object,
+        wishes: dict[str, Any],
+        start: float,
+        seconds: float = PREVIEW,
+        guides: Guides | None = None,
     ) -> AsyncIterator[dict[str, Any]]:
-        """Colour a few seconds from `start` on."""
+        """Colour a few seconds from `start` on, as it was painted there."""
         if not 0.1 <= seconds <= _MOST_PREVIEW or not 0 <= start <= self.limits.seconds:
             raise Refused(f"A preview lasts 0.1 to {_MOST_PREVIEW:g} seconds, and begins within the film.")
         part = {**wishes, "start": f"{start:.6f}", "stop": f"{start + seconds:.6f}", "crf": None}
+        if guides:
+            shots = (await self._gate.passed(caller.visitor, path))["shots"]
+            guides = guides.between(shots, start, start + seconds)
+            part |= guides.written(caller.visitor.new_path("guides").parent) if guides else {}
         async for news in self._film(caller, path, part, "quick"):
             yield news
 

@@ -138,6 +138,9 @@ def test_what_is_painted_on_a_part_of_a_film_keeps_its_frames(tmp_path: Path) ->
     part = Guides(Hints(tuple(dots)), keys).within(10, 12)
     assert [hint.frame for hint in part.hints.hints] == [0]
     assert part.keys == {1: keys[11]}
+    shots = [{"first": first, "times": [0.04 * number for number in range(first, first + 8)]} for first in (0, 8)]
+    later = Guides(Hints(tuple(dots)), keys).between([{"first": 16}, *shots], 0.36, 0.44)
+    assert ([hint.frame for hint in later.hints.hints], later.keys) == ([10], {9: keys[9]}), "numbered as before"
     options = part.written(tmp_path)
     assert (Path(options["keys"]) / "00000001.png").read_bytes() == b"picture"
     assert parse_hints(Path(options["hints"]).read_text(encoding="utf-8")) == part.hints
@@ -228,6 +231,15 @@ def test_a_programme_lists_shots_paints_on_one_and_restores_the_film_so(page: Pa
         assert blueness(as_painted) > blueness(automatic) + 15, "colours went where they were painted"
         other = stream(visitor, "shot", film=given, frame=0, hints=painted)[-1]
         assert not other.get("beside"), "nothing is painted on that shot"
+        begin, seconds = shots[1]["start"], 15 / 25
+        shown = [
+            fetched(
+                visitor, stream(visitor, "preview", film=given, start=start, seconds=seconds, hints=some)[-1]["pair"][1]
+            )
+            for start, some in ((begin, {}), (begin, painted))
+        ]
+        assert blueness(shown[1]) > blueness(shown[0]) + 15, "a preview of that part shows it"
+        assert stream(visitor, "preview", film=given, seconds=0.16, hints=painted)[-1]["frames"] == 4, "none is there"
         done = stream(visitor, "restore", film=given, hints=painted)[-1]
         assert done["frames"] == 15
         kept = visitor.get(f"/gradio_api/file={done['hints']['path']}")
