@@ -216,12 +216,31 @@ def test_a_still_colorizer_colours_every_shot_and_its_time_is_told(
     assert max(orange) < CLOSE, orange
     words = ["restore", str(film), "-o", str(tmp_path / "out.mkv"), "--side", "128", "--guide", str(model)]
     assert main([*words, "--progress", "json"]) == 0
-    done = json.loads(capsys.readouterr().err.splitlines()[-1])
+    events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    guide, done = [event for event in events if event["event"] == "guide"], events[-1]
+    assert [event["frame"] for event in guide] == list(range(len(guide)))
+    assert guide[-1]["frame"] == guide[-1]["total"] >= 2, "two shots"
+    assert events.index(guide[-1]) < [event["event"] for event in events].index("start")
     assert done["event"] == "done"
     assert done["guide_seconds"] > 0
     assert main([*words, "-y", "-v"]) == 0
     said = capsys.readouterr().err
     assert "frames coloured in" in said and "the guide took" in said
+
+
+def test_a_bar_tells_how_far_the_key_frames_are_and_then_the_film() -> None:
+    from vidcolor.cli.bar import BarVoice
+
+    voice = BarVoice()
+    voice.guided(0, 3)
+    voice.guided(2, 3)
+    (task,) = voice._bar.tasks
+    assert (task.completed, task.total, task.description) == (2, 3, "key frames for the guide")
+    voice.started(20)
+    voice.progressed(5)
+    (task,) = voice._bar.tasks
+    assert (task.completed, task.total, task.description) == (5, 20, "")
+    voice.close()
 
 
 def test_a_plain_run_says_nothing_of_a_guide() -> None:

@@ -115,7 +115,7 @@ class Studio:
         if self._options.is_guided:
             from vidcolor.guide.crew import Crew
 
-            crew = Crew(self._options, self._left_out, (watcher or Watcher()).noted, brake)
+            crew = Crew(self._options, self._left_out, watcher or Watcher(), brake)
             self._guidance = crew.guidance_of(film, self._seen_size(film.info.format))
         return self
 

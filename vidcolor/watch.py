@@ -38,6 +38,9 @@ class Watcher:
     def started(self, total: int | None, about: int | None = None) -> None:
         """Work begins: `total` pictures where the file says so, else perhaps a guess from its length."""
 
+    def guided(self, keys: int, total: int) -> None:
+        """Before work begins: another network has coloured as many of the key frames that it is asked for."""
+
     def resumed(self, frames: int) -> None:
         """Before work begins: as many pictures were finished by an earlier run."""
 

@@ -36,13 +36,25 @@ class BarVoice(Voice):
     def __init__(self, verbose: bool = False) -> None:
         super().__init__(verbose=verbose)
         columns = (BarColumn(), MofNCompleteColumn(), SpeedColumn(), TimeRemainingColumn(compact=True))
-        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._bar = Progress(*columns, TextColumn("{task.description}"), console=Console(stderr=True), transient=True)
         self._moving = False
+
+    def guided(self, keys: int, total: int) -> None:
+        """Show the bar of the key frames, or move it."""
+        if not self._moving:
+            self._show("key frames for the guide", total)
+        self.progressed(keys)
 
     def started(self, total: int | None, about: int | None = None) -> None:
         """Show the bar."""
         super().started(total, about)
-        self._bar.add_task("", total=total or about, completed=self._done_before)
+        self._show("", total or about, self._done_before)
+
+    def _show(self, what: str, total: int | None, done: int = 0) -> None:
+        """A bar of its own for each thing that takes long."""
+        for task in self._bar.task_ids:
+            self._bar.remove_task(task)
+        self._bar.add_task(what, total=total, completed=done)
         self._bar.start()
         self._moving = True
 

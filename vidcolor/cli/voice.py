@@ -131,6 +131,10 @@ class JsonVoice(Voice):
         self.event("start", total=total, resumed_from=self._done_before)
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
 
+    def guided(self, keys: int, total: int) -> None:
+        """Say how far the key frames are."""
+        self.event("guide", frame=keys, total=total)
+
     def resumed(self, frames: int) -> None:
         """Remember what an earlier run has done already: `start` says it."""
         self._done_before = frames

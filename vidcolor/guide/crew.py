@@ -24,6 +24,7 @@ from vidcolor.guide.keys import listed
 from vidcolor.guide.plan import Guidance
 from vidcolor.guide.scout import Scout, Wanted
 from vidcolor.options import Options
+from vidcolor.watch import Watcher
 
 if TYPE_CHECKING:
     from vidcolor.checkpoint import Checkpoint
@@ -38,13 +39,13 @@ class Crew:
     Attributes:
         options: say what films are to be coloured by.
         warn: hears which keys are left out.
-        note: hears what another network did.
+        watcher: hears how far another network is, and what it did.
         brake: ends it.
     """
 
     options: Options
     warn: Callable[[str], None]
-    note: Callable[[str], None]
+    watcher: Watcher
     brake: Brake
 
     def guidance_of(self, film: VideoSource, size: tuple[int, int]) -> Guidance:
@@ -62,13 +63,14 @@ class Crew:
         references = tuple(map(Path, options.reference))
         if not options.is_keyed:
             return Guidance(references=references)
-        wanted, artist = self._wanted(film), self._artist(film, size)
+        wanted = self._wanted(film)
+        artist = self._artist(film, size, len(wanted.asked))
         part = (options.start, options.stop)
         begin = Fraction(0) if part != (None, None) else None  # then times count from the film's beginning
         scout = Scout(size, self.warn, self.brake.check, artist.colours if artist else None)
         with closing(VideoSource(film.info.path, start=begin, is_exact=options.resume)) as whole:
             found = scout.find(whole, wanted, part)
-        return Guidance(found.keys, found.starts, references, artist.told(self.note) if artist else 0.0)
+        return Guidance(found.keys, found.starts, references, artist.told() if artist else 0.0)
 
     def _wanted(self, film: VideoSource) -> Wanted:
         options = self.options
@@ -77,9 +79,12 @@ class Crew:
         asked = self._asked(film, {key.number for key in keys}, hints.hints) if options.guide else frozenset[int]()
         return Wanted(keys, hints, options.hints or "", asked)
 
-    def _artist(self, film: VideoSource, size: tuple[int, int]) -> _Artist | None:
+    def _artist(self, film: VideoSource, size: tuple[int, int], total: int) -> _Artist | None:
         guide = self.options.guide
-        return None if guide is None else _Artist(StillColorizer(Path(guide)), film.info.format, size)
+        if guide is None:
+            return None
+        self.watcher.guided(0, total)
+        return _Artist(StillColorizer(Path(guide)), film.info.format, size, total, self.watcher)
 
     def _asked(self, film: VideoSource, keyed: set[int], hints: Sequence[Hint]) -> frozenset[int]:
         """Frames for another network: those with a key or hints, and of shots that have none those that are chosen."""
@@ -106,22 +111,34 @@ class Crew:
 
 @dataclass(frozen=True, slots=True)
 class _Artist:
-    """A still colorizer at work on a film: its form, and the size that colours are wanted at."""
+    """A still colorizer at work on a film.
+
+    Attributes:
+        colorizer: loaded.
+        form: of the film's pictures.
+        size: (height, width) that colours are wanted at.
+        total: frames that it is asked for.
+        watcher: hears how far it is.
+    """
 
     colorizer: StillColorizer
     form: PictureFormat
     size: tuple[int, int]
+    total: int
+    watcher: Watcher
 
     def colours(self, frame: Frame) -> NDArray[np.float32]:
         """Of a frame: (2, h, w)."""
         form = self.form
         shade = (frame.luma.astype(np.float32) - form.luma_zero) / np.float32(form.luma_peak - form.luma_zero)
-        return self.colorizer.colours(np.clip(shade, 0, 1), self.size)
+        ab = self.colorizer.colours(np.clip(shade, 0, 1), self.size)
+        self.watcher.guided(self.colorizer.frames, self.total)
+        return ab
 
-    def told(self, note: Callable[[str], None]) -> float:
+    def told(self) -> float:
         """Say what was done; the seconds that it took."""
         frames, seconds = self.colorizer.frames, self.colorizer.seconds
-        note(f"guide: {frames} frames coloured in {seconds:.1f} s by {self.colorizer.way}")
+        self.watcher.noted(f"guide: {frames} frames coloured in {seconds:.1f} s by {self.colorizer.way}")
         return seconds
 
 
