@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import re
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -396,8 +400,11 @@ def test_without_ray_no_film_is_begun(
 # --- Ray itself ---
 
 
-def workers_of(room: str) -> list[int]:
-    """Processes at work on a segment, of the cluster that lies in `room`."""
+LINUX = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes as Linux lists them")
+
+
+def processes() -> dict[int, tuple[int, str]]:
+    """Parent and words of all processes, by their numbers."""
     found = {}
     for place in Path("/proc").glob("[0-9]*"):
         try:
@@ -406,11 +413,17 @@ def workers_of(room: str) -> list[int]:
         except OSError:
             continue
         found[int(place.name)] = (parent, words)
+    return found
+
+
+def workers_of(room: str) -> list[int]:
+    """Processes at work on a segment, of the cluster that lies in `room`."""
+    found = processes()
     raylets = {pid for pid, (_, words) in found.items() if "raylet" in words and room in words}
     return [pid for pid, (parent, words) in found.items() if parent in raylets and words.startswith("ray::_one")]
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes as Linux lists them")
+@LINUX
 def test_a_worker_that_is_killed_changes_nothing_though_no_path_is_shared(
     make_film: MakeFilm,
     tmp_path: Path,
@@ -447,3 +460,40 @@ def test_a_worker_that_is_killed_changes_nothing_though_no_path_is_shared(
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["old.color.mkv"]
     assert not list((tmp_path / "temp").rglob("*.mkv")), "copies of films go with them"
     assert capfd.readouterr() == ("", ""), "Ray keeps to itself what it says"
+
+
+@LINUX
+def test_where_ray_itself_dies_every_film_says_so_and_the_same_command_goes_on(
+    make_film: MakeFilm, tmp_path: Path
+) -> None:
+    pytest.importorskip("ray", reason="the extra is not installed")
+    network = tmp_path / "chance.safetensors"
+    torch.manual_seed(11)
+    weights.write(Network().state_dict(), network, "reel")
+    films = [make_film(name, frames=200, cuts=(60, 120)) for name in ("a.mkv", "b.mkv")]
+    words = [sys.executable, "-m", "vidcolor", "restore", *map(str, films), "-o", f"{tmp_path / 'out'}/"]
+    words += ["--model", str(network), "--device", "cpu", "--side", "64", "--progress", "json"]
+    # A process of its own: when it is asked for an object that died with it, Ray ends the one that asks.
+    with subprocess.Popen([*words, "--on", "ray", "--jobs", "1"], stdout=PIPE, stderr=PIPE, text=True) as run:
+        assert run.stderr is not None
+        said = []
+        for line in run.stderr:
+            said.append(json.loads(line))
+            if said[-1]["event"] == "start":
+                found = processes().items()
+                rays = {pid: name for pid, (parent, name) in found if parent == run.pid and "raylet" in name}
+                rooms = {
+                    Path(room) for name in rays.values() for room in re.findall(r"/[^\0=]*?vidcolor-ray-\w+", name)
+                }
+                assert rooms
+                for pid in rays:
+                    os.kill(pid, signal.SIGKILL)
+        assert run.wait() == 5
+        assert run.stdout is not None
+        assert run.stdout.read() == ""
+    errors = {Path(event["input"]).name: event["message"] for event in said if event["event"] == "error"}
+    assert sorted(errors) == ["a.mkv", "b.mkv"], said
+    assert all("Ray on this machine has died; the same command goes on" in error for error in errors.values())
+    assert not any(room.exists() for room in rooms), "a cluster of our own leaves nothing"
+    assert main(words[3:]) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.color.mkv", "b.color.mkv"]

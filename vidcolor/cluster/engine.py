@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
 import shutil
@@ -10,6 +11,7 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +26,7 @@ RETRIES = 3  # times that Ray does a task again whose worker, or whose machine, 
 GPU_SHARE = 0.25  # of a GPU for each task: its decoder and its encoder work on processors
 PORT = 6379
 _KNOCK_SECONDS = 5.0
+_CHECK_SECONDS = 0.1
 _JOIN_SECONDS = 60.0
 _LAST_SECONDS = 2.0  # for what is removed at the end
 _FIRST_SECONDS = 600.0  # a cluster that grows on demand starts a machine in less
@@ -48,6 +51,13 @@ class Over(Exception):  # noqa: N818 - no error: a stream's end
     """A stream of values has ended."""
 
 
+class Lost(FilmError):
+    """Ray on this machine has died, and with it all that the run has begun."""
+
+    def __init__(self) -> None:
+        super().__init__("Ray on this machine has died; the same command goes on behind the last segment that was kept")
+
+
 class Engine:
     """A cluster, joined. `slots`: tasks that can run at once."""
 
@@ -63,6 +73,8 @@ class Engine:
         self._is_over = False
         self._errands: list[Any] = []  # that nobody waits for, but the end
         self._lock = threading.Lock()
+        self._is_lost = False
+        self._checked = 0.0
         self._quiet.enter_context(_hushed())
         try:
             self._start(jobs or os.cpu_count() or 1) if address is None else self._join(address)
@@ -93,6 +105,8 @@ class Engine:
     def _begin(self) -> None:
         ray = self._ray
         self._here = ray.get_runtime_context().get_node_id()
+        mine = next(node for node in ray.nodes() if node["NodeID"] == self._here)
+        self._door = (mine["NodeManagerAddress"], mine["NodeManagerPort"])
         # What runs on this machine because files are here asks for no processor: a machine may lend none, and have the
         # films all the same. The run begins few of these at a time.
         self._pinned = {"num_cpus": 0, "scheduling_strategy": _affinity(ray, self._here)}
@@ -174,7 +188,7 @@ class Engine:
 
     def forget(self, film: object) -> None:
         """Have all machines remove their copies of a film, before the end at the latest."""
-        for node in [] if self._is_over else self._ray.nodes():
+        for node in [] if self._is_over or self._is_lost else self._ray.nodes():
             if node["Alive"]:
                 where = _affinity(self._ray, node["NodeID"], is_soft=True)
                 self._errands.append(self._remote(copies.forget, num_cpus=0, scheduling_strategy=where).remote(film))
@@ -193,6 +207,7 @@ class Engine:
 
     def ready(self, tickets: Sequence[Ticket], seconds: float) -> list[Ticket]:
         """Wait until at least one of the tasks has something to give, or the time is over."""
+        self._check()
         by_ref = {ticket.ref: ticket for ticket in tickets}
         try:
             found, _ = self._ray.wait(list(by_ref), num_returns=1, timeout=seconds, fetch_local=False)
@@ -202,6 +217,7 @@ class Engine:
 
     def value(self, ticket: Ticket) -> Any:  # noqa: ANN401 - what the task gives
         """What a task gives, or the next that it gives; raises Over at a stream's end, FilmError as the task did."""
+        self._check()
         try:
             if not isinstance(ticket.ref, self._ray.ObjectRefGenerator):
                 return self._ray.get(ticket.ref)
@@ -215,6 +231,7 @@ class Engine:
         """The bytes of a state, wherever it lies."""
         if isinstance(state, bytes):
             return state
+        self._check()
         try:
             found = self._ray.get(state)
         except Exception as error:
@@ -222,8 +239,24 @@ class Engine:
         assert isinstance(found, bytes)
         return found
 
+    def _check(self) -> None:
+        """Raise Lost if Ray on this machine has died: asked for an object then, it ends this process without a word."""
+        if not self._is_lost and time.monotonic() - self._checked > _CHECK_SECONDS:
+            try:
+                socket.create_connection(self._door, timeout=_KNOCK_SECONDS).close()
+            except TimeoutError:
+                pass  # a busy machine, not a dead one
+            except OSError:
+                self._is_lost = True
+            self._checked = time.monotonic()
+        if self._is_lost:
+            raise Lost
+
     def _told(self, error: Exception) -> FilmError:
         kinds = self._ray.exceptions
+        if isinstance(error, kinds.LocalRayletDiedError):
+            self._is_lost = True
+            return Lost()
         if isinstance(error, kinds.RayTaskError):
             cause = getattr(error, "cause", None)
             return tasks.sentence_of(cause if isinstance(cause, BaseException) else error)
@@ -233,6 +266,8 @@ class Engine:
 
     def cancel(self, ticket: Ticket) -> None:
         """Give a task up, whatever it is doing."""
+        if self._is_lost:
+            return
         with contextlib.suppress(Exception):  # it is over already, or the cluster is
             self._ray.cancel(ticket.ref, force=ticket.kind != "join")
 
@@ -243,9 +278,9 @@ class Engine:
                 return
             self._is_over = True
             with contextlib.suppress(Exception):
-                if self._errands:
+                if self._errands and not self._is_lost:
                     self._ray.wait(self._errands, num_returns=len(self._errands), timeout=_LAST_SECONDS)
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()):  # it says what it held back
                 self._ray.shutdown()
             if self._room is not None:
                 self._room.remove()

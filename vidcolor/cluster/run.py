@@ -22,7 +22,7 @@ from vidcolor.archive.entries import Entry
 from vidcolor.archive.result import Result
 from vidcolor.archive.run import make_folder
 from vidcolor.brake import Brake
-from vidcolor.cluster.engine import Engine, Ticket
+from vidcolor.cluster.engine import Engine, Lost, Ticket
 from vidcolor.cluster.reel import Means, Reel
 from vidcolor.cluster.values import Film, Place, Weights
 from vidcolor.job import fingerprint_of
@@ -94,7 +94,11 @@ class ClusterRun:
         with ThreadPoolExecutor(_LOOKS) as pool, self._brake.guarding(self._stop):
             looks = [pool.submit(self._finder.done, entry) for entry in self._entries]
             try:
-                self._work(self._due(looks))
+                due = self._due(looks)
+                try:
+                    self._work(due)
+                except Lost as lost:
+                    self._lose(due, lost)
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
                 self._over()
@@ -126,6 +130,13 @@ class ClusterRun:
                 self._give_up()
                 return
             self._beat()
+
+    def _lose(self, due: Iterator[int], lost: Lost) -> None:
+        """No film can be gone on with, and none begun."""
+        for story in list(self._stories.values()):
+            self._fail(story, lost)
+        for number in due:
+            self._ended(number, Result(self._shown[number], "failed", lost.exit_code, error=str(lost)))
 
     def _settle(self) -> bool:
         """Go on with films whose segments have reached the disk; whether some are still on their way."""
@@ -173,6 +184,8 @@ class ClusterRun:
         reel = story.reel
         try:
             given = work(reel)
+        except Lost:
+            raise
         except FilmError as error:
             if self._brake.code is None:
                 self._fail(story, error)
