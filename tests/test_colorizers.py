@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from vidcolor import zoo
+from vidcolor.color import ab_bins
 from vidcolor.colorizer import Colorizer
 from vidcolor.memory import ConvLSTM, State
 from vidcolor.models.reel import Reel
@@ -194,4 +195,27 @@ def test_colours_fade_in_the_dark_and_in_white() -> None:
     reel = Reel()
     light = torch.tensor([0.0, 0.06, 0.14, 0.275, 0.5, 0.9, 0.95, 1.0]).reshape(-1, 1, 1, 1).expand(-1, 1, 4, 4)
     shown = reel._lit(torch.ones(8, 2, 2, 2), light)[:, 0, 0, 0] / reel.strength
-    assert shown.tolist() == pytest.approx([0, 0.25, 0.5, 0.5 + 0.125 / 0.7, 1, 1, 0.6, 0.2], abs=1e-6)
+    low, white = reel.dim, reel.white
+    between = low + (1 - low) * 0.125 / 0.35
+    assert shown.tolist() == pytest.approx([0, low / 2, low, between, 1, 1, (1 + white) / 2, white], abs=1e-6)
+
+
+def test_what_glitters_is_white_though_it_is_smaller_than_a_colour() -> None:
+    reel, light = Reel(), torch.full((1, 1, 16, 16), 0.6)
+    light[..., 7, 7] = 1.0
+    shown = reel._lit(torch.ones(1, 2, 8, 8), light)[0, 0] / reel.strength
+    assert float(shown[3, 3]) == pytest.approx(reel.white, abs=1e-5)
+    assert float(shown[0, 0]) == pytest.approx(1)
+
+
+def test_in_the_dark_colours_are_as_rare_as_they_are() -> None:
+    """What learned with rare classes counting more, and knows nothing of a picture, tells the prior again."""
+    reel, bins = Reel(), ab_bins()
+    reel.sober = 1.0
+    learned = (bins.prior * bins.rebalancing(0.5)).log()[None, :, None, None].expand(3, -1, 2, 2)
+    light = torch.tensor([0.1, (reel.night + reel.noon) / 2, 0.9]).reshape(-1, 1, 1, 1).expand(-1, 1, 8, 8)
+    told = torch.softmax(reel._sobered(learned, light), 1)[..., 0, 0]
+    assert torch.allclose(told[0], bins.prior, rtol=1e-4, atol=0)
+    assert torch.allclose(told[2], torch.softmax(learned[2, :, 0, 0], 0))
+    rare = bins.prior < bins.prior.median()
+    assert told[0, rare].sum() < told[1, rare].sum() < told[2, rare].sum()

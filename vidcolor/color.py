@@ -214,9 +214,7 @@ class AbBins:
 
     def rebalancing(self, strength: float = 0.5) -> Tensor:
         """(Q,) class weights 1 / ((1 - strength) p + strength / Q), scaled so that their mean under the prior is 1."""
-        count = len(self.prior)
-        weights = 1 / ((1 - strength) * self.prior + strength / count)
-        return weights / (self.prior * weights).sum()
+        return _rebalanced(self.prior, strength)
 
     def encode(self, ab: Tensor) -> tuple[Tensor, Tensor]:
         """Soft classes of true colours.
@@ -241,8 +239,22 @@ def _table() -> dict[str, list[Any]]:
 
 
 def ab_centers() -> Tensor:
-    """(Q, 2) a*, b* of the 313 classes at grid 10: all that colouring needs of them."""
+    """(Q, 2) a*, b* of the 313 classes at grid 10."""
     return torch.tensor(_table()["bins"], dtype=torch.float32)
+
+
+def ab_rarity(strength: float = 0.5) -> Tensor:
+    """(Q,) logarithms of the weights that the classes had in learning: what their scores are too high by."""
+    return _rebalanced(_ab_prior(), strength).log()
+
+
+def _ab_prior() -> Tensor:
+    return torch.tensor(_table()["prior"], dtype=torch.float32)
+
+
+def _rebalanced(prior: Tensor, strength: float) -> Tensor:
+    weights = 1 / ((1 - strength) * prior + strength / len(prior))
+    return weights / (prior * weights).sum()
 
 
 @cache
@@ -253,8 +265,7 @@ def ab_bins() -> AbBins:
     grid = torch.stack(torch.meshgrid(whole, whole, indexing="ij"), -1).view(-1, 2)
     distance, nearest = torch.cdist(grid, centers).topk(5, largest=False)
     closeness = torch.softmax(-(distance**2) / (2 * 5.0**2), -1)
-    prior = torch.tensor(_table()["prior"], dtype=torch.float32)
-    return AbBins(centers, prior, nearest.view(256, 256, 5), closeness.view(256, 256, 5))
+    return AbBins(centers, _ab_prior(), nearest.view(256, 256, 5), closeness.view(256, 256, 5))
 
 
 def annealed_mean(logits: Tensor, centers: Tensor, temperature: float = 0.38) -> Tensor:

@@ -1,7 +1,8 @@
 """The main network: a ResNet-18 encoder, ConvLSTM memories at 1/16 and 1/8, and classification over ab bins.
 
 Sources: He et al., CVPR 2016 (encoder); Shi et al., NeurIPS 2015 (ConvLSTM); Zhang, Isola, Efros, ECCV 2016 (ab
-classes, annealed mean); Yu, Koltun, ICLR 2016 (dilated context); Teed, Deng, ECCV 2020 (convex up-sampling).
+classes, annealed mean); Yu, Koltun, ICLR 2016 (dilated context); Teed, Deng, ECCV 2020 (convex up-sampling); Menon et
+al., ICLR 2021 (scores adjusted by what classes counted in learning).
 
 Differences from them: the encoder sees one channel and keeps ImageNet's batch norm folded; memories are residual and
 live on part of the channels; convex up-sampling enlarges ab, not flow, guided by the light itself.
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from vidcolor.color import ab_centers, annealed_mean
+from vidcolor.color import ab_centers, ab_rarity, annealed_mean
 from vidcolor.colorizer import Answer, Colorizer, Spec, State
 from vidcolor.memory import ConvLSTM
 from vidcolor.packed import conv_add_relu, conv_relu
@@ -73,10 +74,13 @@ class Reel(Colorizer):
     is_steadied = True
     temperature = 0.38
     # Shares of the colours by light (L*/100): none in black, few in dark clothes, all between, few in burnt-out skies.
-    # They follow how much chroma pictures of the training set have there, against how much the network gives.
+    # They follow how much chroma true pictures have there, against how much the network gives.
     shadow, dusk, day, glare = 0.12, 0.15, 0.5, 0.9
-    dim, white = 0.5, 0.2
+    dim, white = 0.75, 0.1
     strength = 1.2  # of the colours: a mean over classes is paler than nature
+    # Share of the rebalancing that is taken back where it is dark (to the first light), and none (from the second):
+    # rare colours that count so much in learning make black coats maroon.
+    sober, night, noon = 0.4, 0.2, 0.6
 
     def __init__(self) -> None:
         super().__init__()
@@ -94,7 +98,9 @@ class Reel(Colorizer):
         self.classes = nn.Conv2d(96, 313, 1)
         self.blend = nn.Conv2d(96 + 16, 4 * 9, 3, padding=1)
         self.centers: Tensor
+        self.rarity: Tensor
         self.register_buffer("centers", ab_centers(), persistent=False)
+        self.register_buffer("rarity", ab_rarity(), persistent=False)
 
     def forward(self, light: Tensor, state: State, condition: Tensor | None = None) -> tuple[Tensor, State]:
         """See Colorizer.forward."""
@@ -110,7 +116,7 @@ class Reel(Colorizer):
         """See Colorizer.perceive."""
         views = self.look(light, condition)
         logits, features, next_state = self.decide(views, len(light), state)
-        ab = self.enlarge(annealed_mean(logits, self.centers, self.temperature), features, light)
+        ab = self.enlarge(annealed_mean(self._sobered(logits, light), self.centers, self.temperature), features, light)
         ab = rearrange(self._lit(ab, light), "(t b) c h w -> t b c h w", t=len(light))
         return (ab[:, 0] if light.ndim == 4 else ab), next_state, views[1]
 
@@ -127,12 +133,20 @@ class Reel(Colorizer):
         """See Colorizer.remember; nothing is enlarged."""
         return self.classify(light, state, condition)[2]
 
+    def _sobered(self, logits: Tensor, light: Tensor) -> Tensor:
+        """Class scores, in the dark as if rare classes had counted less in learning."""
+        shown = F.interpolate(_flat(light).float(), size=logits.shape[-2:], mode="area")
+        share = self.sober * ((self.noon - shown) / (self.noon - self.night)).clamp(0, 1)
+        return torch.addcmul(logits.float(), share, self.rarity.float()[:, None, None], value=-1)
+
     def _lit(self, ab: Tensor, light: Tensor) -> Tensor:
         """Colours at their strength, less in the dark and in white: what is guessed there is seen at once."""
-        shown = F.interpolate(_flat(light).float(), size=ab.shape[-2:], mode="area")
+        flat = _flat(light).float()
+        shown = F.interpolate(flat, size=ab.shape[-2:], mode="area")
         black = (shown / self.shadow).clamp(max=1)
         dark = self.dim + (shown - self.dusk) * ((1 - self.dim) / (self.day - self.dusk))
-        bright = 1 - (shown - self.glare) * ((1 - self.white) / (1 - self.glare))
+        top = F.max_pool2d(flat, 4, 2, 1)  # what glitters is smaller than a colour
+        bright = 1 - (top - self.glare) * ((1 - self.white) / (1 - self.glare))
         return ab * (self.strength * black * dark.clamp(self.dim, 1) * bright.clamp(max=1))
 
     def classify(self, light: Tensor, state: State, condition: Tensor | None) -> tuple[Tensor, Tensor, State]:
