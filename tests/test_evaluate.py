@@ -196,7 +196,7 @@ def test_the_table_sets_gains_against_grey() -> None:
 
 
 def test_points_are_read_as_pairs() -> None:
-    assert options.points("0.38:0.9,1") == ((0.38, 0.9), (1.0, 1.0))
+    assert options.points("0.38:0.9,1,own,own:0.8") == ((0.38, 0.9), (1.0, 1.0), (None, 1.0), (None, 0.8))
     with pytest.raises(Exception, match="not a list"):
         options.points("warm")
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-POINTS = ((0.38, 1.0), (0.38, 0.85), (0.38, 0.7), (1.0, 1.0))
-"""Temperature and scale at which pictures are coloured when nothing else is asked for; clips take the first."""
+Points = tuple[tuple[float | None, float], ...]
+OWN = "own"
+POINTS: Points = ((None, 1.0), (None, 0.85), (None, 0.7), (1.0, 1.0))
+"""Temperature (None: the network's own) and scale at which pictures are coloured when nothing else is asked for; clips
+take the first."""
 
 PARTS = {
     "pictures": ("pictures/val.tar", "pictures"),
@@ -42,7 +45,7 @@ def _add_manner(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--precision", default="auto", help="auto, fp32, bf16 or fp16 (default: auto)")
     parser.add_argument("--side", type=int, metavar="N", help="long side the network sees (default: its own)")
     parser.add_argument(
-        "--points", type=points, default=POINTS, metavar="T:K,...", help="temperatures and scales of ab"
+        "--points", type=points, default=POINTS, metavar="T:K,...", help="temperatures (or own) and scales of ab"
     )
     text = "take the mean with the mirror image's colours, at twice the price"
     parser.add_argument("--mirrored", action="store_true", help=text)
@@ -71,13 +74,13 @@ def settle(args: argparse.Namespace) -> None:
             setattr(args, name, next((args.data / place for place in places if (args.data / place).exists()), None))
 
 
-def points(text: str) -> tuple[tuple[float, float], ...]:
-    """Read "0.38:1,1:0.8" as pairs of temperature and scale; a missing scale is 1."""
+def points(text: str) -> Points:
+    """Read "own:1,0.38:0.8" as pairs of temperature and scale; a missing scale is 1."""
     try:
-        parts = [[float(number) for number in point.split(":")] for point in text.split(",")]
-        pairs = tuple((part[0], part[1] if len(part) > 1 else 1.0) for part in parts)
+        parts = [point.partition(":") for point in text.split(",")]
+        pairs = tuple((None if warmth == OWN else float(warmth), float(scale or 1)) for warmth, _, scale in parts)
     except ValueError:
         pairs = ()
-    if not pairs or any(temperature <= 0 for temperature, _ in pairs):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list like 0.38:1,1:0.8")
+    if not pairs or any(temperature is not None and temperature <= 0 for temperature, _ in pairs):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list like {OWN}:1,0.38:0.8")
     return pairs
