@@ -46,7 +46,7 @@ _ROWS = (
         "reel",
         "vidcolor.models.reel:Reel",
         DATA / "reel.safetensors",
-        "e048a34ef261249ef5edaef9f2308e80d9fa12337dc42e8c7f180ef264932777",
+        "11ee5724117d5c9377efbf09352cdec243702899a5bb0de6aa03b9a74652f434",
     ),
     Row(
         "zhang16",
@@ -100,7 +100,7 @@ _ROWS = (
         "aerial",
         "vidcolor.models.reel:Reel",
         DATA / "aerial.safetensors",
-        "da27f4529b7ba54c7e1e2b95a043c2a0b9fdf771b782152f026b62402a164f08",
+        "ec389533ebe5e4268e6a4d5e2bd78959313598a968871fffad7978365da2096e",
     ),
 )
 NOT_PACKAGED = "not packaged: train it, or name a weights file"

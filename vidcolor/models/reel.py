@@ -72,7 +72,7 @@ class Reel(Colorizer):
     depth = 256
     pretrained = ("conv1", "layer")
     is_steadied = True
-    temperature = 0.38
+    temperature = 0.5
     # Shares of the colours by light (L*/100): none in black, few in dark clothes, all between, few in burnt-out skies.
     # They follow how much chroma true pictures have there, against how much the network gives.
     shadow, dusk, day, glare = 0.12, 0.15, 0.5, 0.9
