@@ -189,7 +189,7 @@ def _small_pictures(container: InputContainer, stream: VideoStream) -> Iterator[
     shrinker = VideoReformatter()
     origin = None
     for picture in container.decode(stream):
-        small = shrinker.reformat(picture, *_SMALL, format="yuv444p")
+        small = shrinker.reformat(picture, *_SMALL, format="yuv444p", threads=1)
         time = float(picture.time or 0)
         origin = time if origin is None else origin
         yield time - origin, small.to_ndarray(format="yuv444p").astype(np.float32)

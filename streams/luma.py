@@ -127,8 +127,9 @@ def _rgb_channels(frame: VideoFrame, layout: PixelLayout) -> Mapping[str, Plane]
     if fields:
         return _few_bits(frame, layout, fields)
     if not layout.name.startswith("gbr"):
-        # Rare packings (10 bits in 32, two pixels a byte, XYZ of digital cinema): swscale spreads them into planes.
-        frame = frame.reformat(format="gbrp" if layout.depth == 8 else f"gbrp{layout.depth}le")
+        # Rare packings (10 bits in 32, two pixels a byte, XYZ of digital cinema): swscale spreads them into planes. By
+        # one thread: where it has several, one writes over the end of its lines into the first pixels of the next's.
+        frame = frame.reformat(format="gbrp" if layout.depth == 8 else f"gbrp{layout.depth}le", threads=1)
         layout = pixel_layout(frame.format.name)
     planes = zip(_GBR_PLANES, frame.planes, strict=False)
     return {name: _sampled(_rows(plane, _word(layout))[:, : frame.width], layout) for name, plane in planes}

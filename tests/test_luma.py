@@ -52,7 +52,7 @@ def test_luma_and_alpha_of_every_layout_are_the_code_values_themselves(planar: s
     luma = noise(depth)
     alpha = noise(depth) if planar.startswith("yuva") else None
     picture = frame_of(luma, planar, alpha)
-    frame = picture.reformat(format=stored, src_color_range=2, dst_color_range=2)
+    frame = picture.reformat(format=stored, src_color_range=2, dst_color_range=2, threads=1)
     fmt = PictureFormat.of_frame(frame)
     assert fmt.depth == depth
     np.testing.assert_array_equal(luma_of(frame, fmt), luma)

@@ -207,7 +207,9 @@ def _decode(container: InputContainer, frames: int | None) -> list[VideoFrame]:
         if len(decoded) == frames:
             break
         # another layout of chroma costs nothing here; depth and range stay
-        decoded.append(frame if frame.format.name in ("yuv420p", "yuvj420p") else frame.reformat(format="yuv420p"))
+        decoded.append(
+            frame if frame.format.name in ("yuv420p", "yuvj420p") else frame.reformat(format="yuv420p", threads=1)
+        )
     return decoded
 
 

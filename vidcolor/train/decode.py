@@ -202,7 +202,9 @@ def _small_rgb(frame: Frame, matrix: str) -> Clip | None:
     height, width = frame.luma.shape
     scale = min(1.0, SIDE / min(height, width))
     size = {"width": max(1, round(width * scale)), "height": max(1, round(height * scale))}
-    small = frame.origin.reformat(**size, format="rgb24", src_colorspace=spaces[matrix], interpolation="AREA")
+    small = frame.origin.reformat(
+        **size, format="rgb24", src_colorspace=spaces[matrix], interpolation="AREA", threads=1
+    )
     return np.asarray(small.to_ndarray(), np.uint8)
 
 
