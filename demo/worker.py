@@ -77,13 +77,17 @@ class Worker:
         try:
             result = self._task(order["do"])(order, tell, brake)
             tell("done", **result)
+            return
         except FilmError as error:
-            tell("cancelled" if brake.code is not None else "failed", reason=str(error))
+            said = str(error)
         except MemoryError:
-            tell("failed", reason="there is not enough memory for this")
+            said = "there is not enough memory for this"
         except Exception as error:  # noqa: BLE001 - a worker goes on, and the page says one sentence
             said = printable(f"unexpected {type(error).__name__}: {error}")[:300]
-            tell("cancelled" if brake.code is not None else "failed", reason=said)
+        if brake.code is None:
+            tell("failed", reason=said)
+        else:  # an encoder that was ended then fails in a way of its own
+            tell("cancelled", reason="interrupted")
 
     def _task(self, name: str) -> Any:  # noqa: ANN401 - a Task, imported late
         if not self._tasks:
