@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 import os
 import subprocess
 import sys
@@ -31,6 +33,7 @@ from demo.serve import listen
 from demo.show import timeline
 from demo.timeline import clock, draw
 from demo.wishes import wishes_of
+from demo.worker import Worker
 from streams.errors import Interrupted, OutputError, UsageError
 from vidcolor.brake import Brake
 from vidcolor.cli.command import build_parser
@@ -661,3 +664,22 @@ def test_a_timeline_of_one_picture_is_no_plot(make_film: MakeFilm) -> None:
 @pytest.mark.parametrize(("seconds", "said"), [(3.21, "3.2 s"), (62, "1:02"), (3600, "1:00:00")])
 def test_times_are_written_as_people_write_them(seconds: float, said: str) -> None:
     assert clock(seconds) == said
+
+
+@pytest.mark.parametrize("is_cancelled", [True, False])
+def test_an_order_that_was_cancelled_says_so_however_its_encoder_ended(is_cancelled: bool) -> None:
+    def ended(order: object, tell: object, brake: Brake) -> None:
+        if is_cancelled:
+            brake.pull()
+        raise OutputError("ffmpeg failed: it ended with -9 and no word")
+
+    news = io.StringIO()
+    worker = Worker(io.StringIO(), news)
+    worker._tasks = {"film": ended}
+    worker._is_warm.set()
+    worker._work({"id": 7, "do": "film"}, Brake())
+    told = json.loads(news.getvalue())
+    if is_cancelled:
+        assert told == {"event": "cancelled", "id": 7, "reason": "interrupted"}
+    else:
+        assert told == {"event": "failed", "id": 7, "reason": "ffmpeg failed: it ended with -9 and no word"}
