@@ -69,7 +69,7 @@ class Studio:
             raise Refused(f"A preview lasts 0.1 to {_MOST_PREVIEW:g} seconds, and begins within the film.")
         part = {**wishes, "start": f"{start:.6f}", "stop": f"{start + seconds:.6f}", "crf": None}
         if guides:
-            shots = (await self._gate.passed(caller.visitor, path))["shots"]
+            shots = (await self._gate.seen(caller.visitor, path))["shots"]  # which frames are shown is known then
             guides = guides.between(shots, start, start + seconds)
             part |= guides.written(caller.visitor.new_path("guides").parent) if guides else {}
         async for news in self._film(caller, path, part, "quick"):

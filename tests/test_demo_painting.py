@@ -239,6 +239,10 @@ def test_a_programme_lists_shots_paints_on_one_and_restores_the_film_so(page: Pa
             for start, some in ((begin, {}), (begin, painted))
         ]
         assert blueness(shown[1]) > blueness(shown[0]) + 15, "a preview of that part shows it"
+        numbered = hints(Hint(BLUE, 0.2, ((0.3, 0.5), (0.5, 0.5)), frame=shots[1]["frame"]))
+        fresh = file_data(upload(visitor, film))
+        last = stream(visitor, "preview", film=fresh, start=begin, seconds=seconds, hints=numbered)[-1]
+        assert blueness(fetched(visitor, last["pair"][1])) > blueness(shown[0]) + 15, "though nobody had looked at it"
         assert stream(visitor, "preview", film=given, seconds=0.16, hints=painted)[-1]["frames"] == 4, "none is there"
         done = stream(visitor, "restore", film=given, hints=painted)[-1]
         assert done["frames"] == 15
