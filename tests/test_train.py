@@ -155,7 +155,7 @@ def test_windows_are_what_sampling_each_clip_gives(bank: Bank, store: Store) -> 
     """The one batched look-up against torch's own sampling, clip by clip."""
     chosen, maps = (
         torch.tensor([3, 7]),
-        camera.paths(torch.tensor([[72, 96]] * 2), (16, 24), 2, 1.5, Dice(2)),
+        camera.paths(torch.tensor([[72, 96]] * 2), (16, 24), 2, camera.Lens(1.5), Dice(2)),
     )
     places = camera.places(maps, (16, 24))
     found = bank.windows(chosen, torch.zeros(2, 2, dtype=torch.long), places)

@@ -36,6 +36,11 @@ class Bank:
     def __len__(self) -> int:
         return len(self.first)
 
+    def upright(self) -> tuple[Tensor, Tensor]:
+        """Which clips lie or are square, and which are higher than wide by a tenth."""
+        is_upright = self.shapes[:, 1] > 1.1 * self.shapes[:, 2]
+        return (~is_upright).nonzero()[:, 0], is_upright.nonzero()[:, 0]
+
     def windows(self, clips: Tensor, frames: Tensor, places: Tensor) -> Tensor:
         """Look into clips where told, between pixels too.
 

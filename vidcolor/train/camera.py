@@ -5,6 +5,8 @@ Maps are affine, (B, T, 2, 3), from a frame's own coordinates (x, y in -1..1 fro
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from einops import rearrange
 from torch import Tensor
@@ -13,14 +15,29 @@ from torch.nn import functional as F
 from vidcolor.train.dice import Dice
 
 
-def paths(shapes: Tensor, size: tuple[int, int], time: int, zoom: float, dice: Dice) -> Tensor:
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """How much of a still a window covers.
+
+    Attributes:
+        far: up to so many times its own size, where the still is large enough.
+        near: down to so many times; under 1 things look larger than they are stored, and softer.
+        stretch: up to which share (a logarithm) things are drawn wide, or high.
+    """
+
+    far: float = 1.62
+    near: float = 1.0
+    stretch: float = 0.0
+
+
+def paths(shapes: Tensor, size: tuple[int, int], time: int, lens: Lens, dice: Dice) -> Tensor:
     """Windows of stills that pan, zoom, turn and shake.
 
     Args:
         shapes: (B, 2) height and width of the stills.
         size: height and width of the window.
         time: frames.
-        zoom: the window covers up to so many times its size, where the still is large enough.
+        lens: how much of a still it covers.
         dice: where chance comes from.
 
     Returns:
@@ -29,7 +46,9 @@ def paths(shapes: Tensor, size: tuple[int, int], time: int, zoom: float, dice: D
     count = len(shapes)
     one, two = (count, 1, 1), (count, 1, 2)
     ratio = torch.tensor([size[1], size[0]], device=shapes.device) / shapes.flip(1)[:, None]  # (B, 1, 2), x first
-    half = ratio * torch.minimum(dice.uniform(1.0, zoom, one), 1 / ratio.amax(-1, keepdim=True))
+    half = ratio * torch.minimum(dice.uniform(lens.near, lens.far, one), 1 / ratio.amax(-1, keepdim=True))
+    wide = dice.uniform(-lens.stretch, lens.stretch, one) / 2
+    half = (half * torch.exp(torch.cat((wide, -wide), -1))).clamp_max(1)
     frame = torch.arange(time, device=shapes.device).view(1, time, 1)
     moving = 0.02 * dice.normal(two) * dice.either(0.8, one) * frame
     centre = dice.uniform(-1, 1, two) * (1 - half).clamp_min(0) + moving + 0.004 * dice.normal((count, time, 2))

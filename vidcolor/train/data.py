@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from vidcolor.train import camera
 from vidcolor.train.bank import Bank
+from vidcolor.train.camera import Lens
 from vidcolor.train.dice import Dice
 from vidcolor.train.flow import Carried, Flows
 
@@ -54,17 +55,27 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a batch is to be like: how many, of how many frames, of what height and width, how small at most."""
+    """What a batch is to be like: how many, of how many frames, of what height and width, through what lens."""
 
     batch: int
     time: int
     size: tuple[int, int]
-    zoom: float = 1.62
+    lens: Lens = field(default_factory=Lens)
 
 
-def moving_pictures(bank: Bank, dice: Dice, shape: Shape, occluders: float = 0.0) -> Sample:
-    """Pictures seen by a camera that pans, zooms, turns and shakes; before some of them something else moves."""
-    chosen = dice.below(len(bank), shape.batch)
+def moving_pictures(
+    bank: Bank, dice: Dice, shape: Shape, occluders: float = 0.0, among: Tensor | None = None
+) -> Sample:
+    """Pictures seen by a camera that pans, zooms, turns and shakes; before some of them something else moves.
+
+    Args:
+        bank: the pictures.
+        dice: where chance comes from.
+        shape: of the batch.
+        occluders: share of them that something else moves across.
+        among: (N,) the only ones to choose from.
+    """
+    chosen = dice.below(len(bank), shape.batch) if among is None else among[dice.below(len(among), shape.batch)]
     rgb, maps = _filmed(bank, chosen, shape, dice)
     shown = torch.ones(*rgb.shape[:2], 1, *rgb.shape[3:], device=rgb.device)
     labels = bank.labels[chosen]
@@ -80,7 +91,7 @@ def moving_pictures(bank: Bank, dice: Dice, shape: Shape, occluders: float = 0.0
 
 
 def _filmed(bank: Bank, chosen: Tensor, shape: Shape, dice: Dice, moves: bool = False) -> tuple[Tensor, Tensor]:
-    maps = camera.paths(bank.shapes[chosen, 1:], shape.size, shape.time, shape.zoom, dice)
+    maps = camera.paths(bank.shapes[chosen, 1:], shape.size, shape.time, shape.lens, dice)
     maps = camera.faster(maps, dice) if moves else maps
     frames = torch.zeros(len(chosen), shape.time, dtype=torch.long, device=chosen.device)
     return bank.windows(chosen, frames, camera.places(maps, shape.size)), maps

@@ -40,6 +40,10 @@ class Dice:
         struck = torch.rand(count, generator=self._choices) < share
         return struck.nonzero()[:, 0].to(self.device, non_blocking=True)
 
+    def chance(self, share: float) -> bool:
+        """True with a probability, on the host."""
+        return bool(torch.rand((), generator=self._choices) < share)
+
     def one_of(self, choices: tuple[int, ...]) -> int:
         """One of some numbers, on the host."""
         return choices[int(torch.randint(len(choices), (), generator=self._choices))]

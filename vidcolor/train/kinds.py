@@ -42,7 +42,7 @@ class KindsLesson(Lesson):
         return {"labels": self.recipe.blame.labels * losses.label_loss(scores, sample.labels)}, self.recipe.batch
 
     def _drawn(self) -> Sample:
-        shape = Shape(self.recipe.batch, 1, self.recipe.size, self.recipe.zoom)
+        shape = Shape(self.recipe.batch, 1, self.recipe.size, self.recipe.lens)
         return moving_pictures(self.material.pictures, self.dice, shape)
 
 

@@ -6,6 +6,7 @@ from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any
 
 from streams.errors import UsageError, printable
+from vidcolor.train.camera import Lens
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,8 @@ class Recipe:
         steps: a budget in steps instead, where it is not 0: the same seed then gives the same weights.
         stills: share of the budget spent on single pictures alone; the rest is shared with moving ones.
         height, width: of crops, multiples of 16.
-        zoom: pictures are shown up to so many times smaller than they are stored.
+        zoom, near: pictures are shown up to so many times smaller than they are stored, and down to so many.
+        stretch: pictures are drawn wide or high up to this share.
         batch: single pictures a step.
         clips: films a step in the second stage.
         times: frames of a film a step, drawn anew for each.
@@ -106,6 +108,8 @@ class Recipe:
     height: int = 128
     width: int = 176
     zoom: float = 1.62
+    near: float = 1.0
+    stretch: float = 0.0
     batch: int = 16
     clips: int = 4
     times: tuple[int, ...] = (4, 5, 6)
@@ -134,6 +138,11 @@ class Recipe:
     def size(self) -> tuple[int, int]:
         """Height and width of crops."""
         return self.height, self.width
+
+    @property
+    def lens(self) -> Lens:
+        """How much of a picture a crop covers."""
+        return Lens(self.zoom, self.near, self.stretch)
 
 
 _ON_GPU = {"batch": 384, "clips": 48, "rate": 2e-3, "memory": 4.0, "warm": 300, "average": 0.999}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -74,6 +74,7 @@ class Lesson:
         self.student, self.material, self.recipe = student, material, recipe
         self.device = torch.device(recipe.device)
         self.dice = Dice(recipe.seed, self.device)
+        self.lying, self.standing = material.pictures.upright()
         self.bins: AbBins = ab_bins().to(self.device)
         self.rebalance = self.bins.rebalancing(recipe.blame.rebalancing)
         self.adversary = Adversary(self.device) if recipe.blame.adversary else None
@@ -84,16 +85,21 @@ class Lesson:
     def still(self, steps: int) -> tuple[Blames, int]:
         """A batch of single pictures, now and then of single frames; what it is blamed for, and how many they were."""
         self.student.train()
-        shape = Shape(self.recipe.batch, 1, self.recipe.size, self.recipe.zoom)
+        shape = Shape(self.recipe.batch, 1, self.recipe.size, self.recipe.lens)
         if self.material.films and steps % 12 == 11:
             return self._blame(clips(self.material.films, self.dice, shape)), shape.batch
-        return self._blame(moving_pictures(self.material.pictures, self.dice, shape)), shape.batch
+        among = self.lying
+        if self.dice.chance(len(self.standing) / len(self.material.pictures)):
+            # an upright picture is seen whole only through an upright window
+            among, shape = self.standing, replace(shape, size=shape.size[::-1])
+        sample = moving_pictures(self.material.pictures, self.dice, shape, among=among)
+        return self._blame(sample), shape.batch
 
     def moving(self, steps: int) -> tuple[Blames, int]:
         """A batch of films; batch norm rests: films of a few frames would bend its statistics."""
         self.student.eval()
         before, frames = self.dice.one_of(self.recipe.before), self.dice.one_of(self.recipe.times)
-        shape = Shape(self.recipe.clips, before + frames, self.recipe.size, self.recipe.zoom)
+        shape = Shape(self.recipe.clips, before + frames, self.recipe.size, self.recipe.lens)
         films = self.material.films
         if films and steps % 4 == 1:
             sample = clips(films, self.dice, shape, self.material.flows)
