@@ -184,6 +184,17 @@ def half(film: torch.Tensor) -> torch.Tensor:
     return small.view(*film.shape[:3], *small.shape[-2:])
 
 
+def test_a_lens_shows_things_nearer_farther_and_stretched() -> None:
+    """A window of 16x24 on a still of 72x96 covers half to twice that, and things keep their shape but for a share."""
+    lens = camera.Lens(far=2.0, near=0.5, stretch=0.2)
+    maps = camera.paths(torch.tensor([[72, 96]] * 400), (16, 24), 1, lens, Dice(3))[:, 0]
+    across, down = maps[:, :, 0].norm(dim=1) * 96 / 24, (maps[:, :, 1].norm(dim=1)) * 72 / 16
+    covered, drawn = (across * down).sqrt(), (across / down).log().abs()
+    assert 0.45 < float(covered.min()) < 0.6
+    assert 1.8 < float(covered.max()) < 2.1
+    assert 0.15 < float(drawn.max()) < 0.26
+
+
 def test_what_stands_before_a_scene_is_not_blamed_on_it(bank: Bank) -> None:
     """One colour for the thing and another for the scene are steady, however both move."""
     sample = moving_pictures(bank, Dice(5), Shape(4, 4, (48, 64)), occluders=1.0)
@@ -316,6 +327,22 @@ def test_training_learns(store: Store, tmp_path: Path) -> None:
     for _ in range(10):
         trainer.step()
     assert float(trainer.lesson.still(0)[0]["classes"].detach()) < 0.9 * first
+
+
+def test_upright_pictures_are_seen_through_upright_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three pictures that lie in green, one that stands in red: each kind fills windows of its own shape."""
+    for number, (size, colour) in enumerate([((96, 72), (40, 160, 60))] * 3 + [((72, 96), (170, 40, 50))]):
+        Image.new("RGB", size, colour).save(tmp_path / f"{number}.png")
+    fed = Material(Bank.of(open_store([tmp_path], tmp_path / "cache", PICTURES), "cpu"))
+    lesson = Trainer(Reel(), fed, replace(TINY, height=32, width=48), tmp_path / "out").lesson
+    seen: list[torch.Tensor] = []
+    monkeypatch.setattr(lesson, "_blame", lambda sample: seen.append(sample.rgb) or {})
+    for step in range(40):
+        lesson.still(step)
+    redder = {rgb.shape[-2:]: float(rgb[:, :, 0].min() - rgb[:, :, 1].max()) for rgb in seen}
+    assert redder[(48, 32)] > 0.3
+    assert redder[(32, 48)] < -0.3
+    assert 2 <= sum(rgb.shape[-2] == 48 for rgb in seen) <= 20
 
 
 def test_a_run_that_was_stopped_ends_as_one_that_was_not(store: Store, tmp_path: Path) -> None:

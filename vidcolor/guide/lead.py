@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from streams.errors import ModelError
 from vidcolor import weights
-from vidcolor.colorizer import Colorizer, Way
 from vidcolor.guide import carry, memory
 from vidcolor.guide.judge import Judge
 from vidcolor.memory import State
 from vidcolor.packed import pack
-from vidcolor.steady import EACH, Pace, looks_before
+from vidcolor.steady import EACH, Look, Pace, Planes, looks_before
 
 WEIGHTS = Path(__file__).parents[1] / "data" / "guide.safetensors"
 SHA256 = "20fbfda345a6f9f2047b51405fde942690ab3e14a04516ea5f928363e67d56ef"
 
 PACE = Pace(8, 0.05)
 """How often the network looks: seldom, since most of what is shown is carried."""
+
+
+class Led(Protocol):
+    """What is asked of a network that is led: see vidcolor.colorizer.Colorizer."""
+
+    def start(self) -> State:
+        """The memory before a shot."""
+
+    def perceive(
+        self, light: Tensor, state: State, condition: Tensor | None = None
+    ) -> tuple[Tensor, State, Tensor | None]:
+        """Its colours as they come, the memory behind them, and its features."""
+
+    def watched(
+        self, look: Look, light: Tensor, state: State, pace: Pace | None = None, way: Planes | None = None
+    ) -> tuple[Tensor, State]:
+        """Its colours as they are shown, and the memory behind them."""
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Its weights."""
 
 
 def verify(path: Path = WEIGHTS) -> weights.WeightsFile:
@@ -54,7 +75,7 @@ def judge_of(path: Path = WEIGHTS) -> Judge:
     return judge.requires_grad_(False)
 
 
-def led(network: Colorizer, light: Tensor, state: State, condition: Tensor | None = None) -> tuple[Tensor, State]:
+def led(network: Led, light: Tensor, state: State, condition: Tensor | None = None) -> tuple[Tensor, State]:
     """Colour frames of one shot by a network whose state remembers keys.
 
     Frames that the network need not look at (see vidcolor.steady) take the last one's colours along.
@@ -86,7 +107,7 @@ def led(network: Colorizer, light: Tensor, state: State, condition: Tensor | Non
 
 
 def _looked(
-    network: Colorizer, light: Tensor, known: tuple[State, Tensor | None], must: bool, way: Way | None
+    network: Led, light: Tensor, known: tuple[State, Tensor | None], must: bool, way: Planes | None
 ) -> tuple[Tensor, State, list[Tensor | None]]:
     """A network's own colours (2, h, w) of a frame, its memory, and its features if it looked: it need not, or must."""
     looks = list[Tensor | None]()
@@ -101,7 +122,7 @@ def _looked(
     return own[0], after, looks
 
 
-def guided(network: Colorizer, state: State, light: Tensor, coloured: tuple[Tensor, Tensor], number: int = 0) -> State:
+def guided(network: Led, state: State, light: Tensor, coloured: tuple[Tensor, Tensor], number: int = 0) -> State:
     """A state that remembers one more key.
 
     Args:

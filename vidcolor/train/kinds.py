@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from torch import Tensor
 
+from vidcolor.colorizer import Colorizer
 from vidcolor.models.style import Style
 from vidcolor.train import losses
 from vidcolor.train.bank import Bank
 from vidcolor.train.data import Sample, Shape, moving_pictures
 from vidcolor.train.recipe import Recipe
 from vidcolor.train.step import Blames, Lesson, Material, Student
-
-if TYPE_CHECKING:
-    from vidcolor.train.loop import Trainer
 
 HEARD = 32
 """Tiles of a class whose statistics are taken, spread over all of them."""
@@ -65,11 +63,9 @@ def _tile(tiles: Bank, index: Tensor) -> Tensor:
     return cut[None].float() / 255
 
 
-def finish(trainer: Trainer, tiles: Bank) -> None:
-    """Give the averaged network the styles of its tiles, and write it."""
-    network = trainer.network
+def styled(network: Colorizer, average: Mapping[str, Tensor], tiles: Bank) -> dict[str, Tensor]:
+    """Averaged weights with the styles of their tiles; the network has them from then on."""
     assert isinstance(network, Style)
-    network.load_state_dict(trainer.average)
+    network.load_state_dict(average)
     take_styles(network, tiles)
-    trainer.average = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
-    trainer.keep()
+    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}

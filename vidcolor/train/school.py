@@ -104,9 +104,10 @@ class School:
         if not trainer.is_over or not (trainer.out / "weights.safetensors").exists():
             trainer.run(max(0.0, (self._end - time.monotonic()) / 60), self._check, partial_tell(name, self))
         if trainer.is_over and network.taught == "kinds":
-            from vidcolor.train.kinds import finish
+            from vidcolor.train.kinds import styled
 
-            finish(trainer, material.pictures)
+            trainer.average = styled(trainer.network, trainer.average, material.pictures)
+            trainer.keep()
 
     def _folder(self, name: str) -> Path:
         return self._out / name if self._several else self._out
