@@ -194,7 +194,7 @@ def test_colours_fade_in_the_dark_and_in_white() -> None:
     """What is guessed into black bars, dark suits, title cards and burnt-out skies is seen at once."""
     reel = Reel()
     light = torch.tensor([0.0, 0.06, 0.14, 0.275, 0.5, 0.9, 0.95, 1.0]).reshape(-1, 1, 1, 1).expand(-1, 1, 4, 4)
-    shown = reel._lit(torch.ones(8, 2, 2, 2), light)[:, 0, 0, 0] / reel.strength
+    shown = reel.faded(reel._lit(torch.ones(8, 2, 2, 2), light), light)[:, 0, 0, 0] / reel.strength
     low, white = reel.dim, reel.white
     between = low + (1 - low) * 0.125 / 0.35
     assert shown.tolist() == pytest.approx([0, low / 2, low, between, 1, 1, (1 + white) / 2, white], abs=1e-6)
@@ -203,9 +203,25 @@ def test_colours_fade_in_the_dark_and_in_white() -> None:
 def test_what_glitters_is_white_though_it_is_smaller_than_a_colour() -> None:
     reel, light = Reel(), torch.full((1, 1, 16, 16), 0.6)
     light[..., 7, 7] = 1.0
-    shown = reel._lit(torch.ones(1, 2, 8, 8), light)[0, 0] / reel.strength
+    shown = reel.faded(torch.ones(1, 2, 8, 8), light)[0, 0]
     assert float(shown[3, 3]) == pytest.approx(reel.white, abs=1e-5)
     assert float(shown[0, 0]) == pytest.approx(1)
+
+
+@torch.inference_mode()
+def test_what_glitters_between_two_looks_is_white_and_leaves_no_hole() -> None:
+    """Colours that come along fade by the light that they come to, and are whole again where it has gone."""
+    reel, asked = Reel().eval(), []
+
+    def look(light: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
+        asked.append(len(light))
+        return torch.full((len(light), 2, 32, 32), 9.0), state
+
+    film = (0.5 + 0.1 * torch.rand(64, 64, generator=torch.manual_seed(1))).expand(3, 1, 64, 64).clone()
+    film[1, 0, 40, 40] = 1.0
+    ab, _ = reel.watched(look, film, reel.start())
+    assert asked == [1]
+    assert ab[:, 0, 20, 20].tolist() == pytest.approx([9, 9 * reel.white, 9], abs=0.1)
 
 
 def test_in_the_dark_colours_are_as_rare_as_they_are() -> None:

@@ -168,11 +168,21 @@ class Colorizer(nn.Module, ABC):
         for callers that know better than vidcolor.steady how often it must look, and whence the only frame moved.
         """
         if not self.is_steadied or self.is_taught:
-            return look(light, state)
+            ab, after = look(light, state)
+            return self.faded(ab, light), after
         from vidcolor.steady import PACE, coloured
 
         size = (light.shape[-2] // self.spec.scale, light.shape[-1] // self.spec.scale)
-        return coloured(look, light, state, size, pace or PACE, way)
+        ab, after = coloured(look, light, state, size, pace or PACE, way)
+        return self.faded(ab, light), after
+
+    def faded(self, ab: Tensor, light: Tensor) -> Tensor:
+        """Colours (T, 2, h, w) or (T, B, 2, h, w) as each frame's own light lets them be seen, wherever they came from.
+
+        What is held still comes from frames before, and its light may have changed since.
+        """
+        del light
+        return ab
 
     @property
     def is_taught(self) -> bool:

@@ -140,14 +140,17 @@ class Reel(Colorizer):
         return torch.addcmul(logits.float(), share, self.rarity.float()[:, None, None], value=-1)
 
     def _lit(self, ab: Tensor, light: Tensor) -> Tensor:
-        """Colours at their strength, less in the dark and in white: what is guessed there is seen at once."""
-        flat = _flat(light).float()
-        shown = F.interpolate(flat, size=ab.shape[-2:], mode="area")
+        """Colours at their strength, less in the dark: what is guessed there is seen at once."""
+        shown = F.interpolate(_flat(light).float(), size=ab.shape[-2:], mode="area")
         black = (shown / self.shadow).clamp(max=1)
         dark = self.dim + (shown - self.dusk) * ((1 - self.dim) / (self.day - self.dusk))
-        top = F.max_pool2d(flat, 4, 2, 1)  # what glitters is smaller than a colour
+        return ab * (self.strength * black * dark.clamp(self.dim, 1))
+
+    def faded(self, ab: Tensor, light: Tensor) -> Tensor:
+        """Less colour in white; see Colorizer.faded: what glitters in one frame is grey in the next."""
+        top = F.max_pool2d(_flat(light).float(), 4, 2, 1)  # it is smaller than a colour
         bright = 1 - (top - self.glare) * ((1 - self.white) / (1 - self.glare))
-        return ab * (self.strength * black * dark.clamp(self.dim, 1) * bright.clamp(max=1))
+        return ab * bright.clamp(max=1).view(*ab.shape[:-3], 1, *ab.shape[-2:]).to(ab)
 
     def classify(self, light: Tensor, state: State, condition: Tensor | None) -> tuple[Tensor, Tensor, State]:
         """Class scores (T*B, 313, H/4, W/4), the features behind them (T*B, 96, H/4, W/4), and the next state."""
