@@ -209,6 +209,12 @@ def test_what_glitters_is_white_though_it_is_smaller_than_a_colour() -> None:
 
 
 @torch.inference_mode()
+def test_white_walls_keep_what_is_held_when_the_lamp_flickers() -> None:
+    light = torch.tensor([0.9, 0.96, 1.0]).reshape(-1, 1, 1, 1).expand(-1, 1, 64, 64)
+    assert torch.equal(Reel().faded(torch.ones(3, 2, 32, 32), light), torch.ones(3, 2, 32, 32))
+
+
+@torch.inference_mode()
 def test_what_glitters_between_two_looks_is_white_and_leaves_no_hole() -> None:
     """Colours that come along fade by the light that they come to, and are whole again where it has gone."""
     reel, asked = Reel().eval(), []

@@ -177,7 +177,7 @@ class Colorizer(nn.Module, ABC):
         return self.faded(ab, light), after
 
     def faded(self, ab: Tensor, light: Tensor) -> Tensor:
-        """Colours (T, 2, h, w) or (T, B, 2, h, w) as each frame's own light lets them be seen, wherever they came from.
+        """Colours (T, 2, h, w) or (T, B, 2, h, w) as their own frames' light lets them be seen.
 
         What is held still comes from frames before, and its light may have changed since.
         """

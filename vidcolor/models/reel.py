@@ -77,6 +77,7 @@ class Reel(Colorizer):
     # They follow how much chroma true pictures have there, against how much the network gives.
     shadow, dusk, day, glare = 0.12, 0.15, 0.5, 0.9
     dim, white = 0.75, 0.1
+    small, glint = 17, 0.15  # what glitters: pixels across what is around it, and how far it is above that at least
     strength = 1.2  # of the colours: a mean over classes is paler than nature
     # Share of the rebalancing that is taken back where it is dark (to the first light), and none (from the second):
     # rare colours that count so much in learning make black coats maroon.
@@ -140,17 +141,29 @@ class Reel(Colorizer):
         return torch.addcmul(logits.float(), share, self.rarity.float()[:, None, None], value=-1)
 
     def _lit(self, ab: Tensor, light: Tensor) -> Tensor:
-        """Colours at their strength, less in the dark: what is guessed there is seen at once."""
-        shown = F.interpolate(_flat(light).float(), size=ab.shape[-2:], mode="area")
+        """Colours at their strength, less in the dark and in white: what is guessed there is seen at once."""
+        flat = _flat(light).float()
+        shown = F.interpolate(flat, size=ab.shape[-2:], mode="area")
         black = (shown / self.shadow).clamp(max=1)
         dark = self.dim + (shown - self.dusk) * ((1 - self.dim) / (self.day - self.dusk))
-        return ab * (self.strength * black * dark.clamp(self.dim, 1))
+        return ab * (self.strength * black * dark.clamp(self.dim, 1) * self._bright(_top(flat)))
+
+    def _bright(self, top: Tensor) -> Tensor:
+        """The share of colours that white leaves."""
+        return (1 - (top - self.glare) * ((1 - self.white) / (1 - self.glare))).clamp(max=1)
 
     def faded(self, ab: Tensor, light: Tensor) -> Tensor:
-        """Less colour in white; see Colorizer.faded: what glitters in one frame is grey in the next."""
-        top = F.max_pool2d(_flat(light).float(), 4, 2, 1)  # it is smaller than a colour
-        bright = 1 - (top - self.glare) * ((1 - self.white) / (1 - self.glare))
-        return ab * bright.clamp(max=1).view(*ab.shape[:-3], 1, *ab.shape[-2:]).to(ab)
+        """Less colour where it glitters; see Colorizer.faded.
+
+        Walls and skies stay as they were held: under a lamp that flickers they would tremble.
+        """
+        flat = _flat(light).float()
+        top = _top(flat)
+        around = F.avg_pool2d(flat, self.small, 2, self.small // 2, count_include_pad=False)
+        above = top - around[..., : top.shape[-2], : top.shape[-1]]
+        glitter = (above / self.glint - 1).clamp(0, 1)
+        share = 1 - glitter * (1 - self._bright(top))
+        return ab * share.view(*ab.shape[:-3], 1, *ab.shape[-2:]).to(ab)
 
     def classify(self, light: Tensor, state: State, condition: Tensor | None) -> tuple[Tensor, Tensor, State]:
         """Class scores (T*B, 313, H/4, W/4), the features behind them (T*B, 96, H/4, W/4), and the next state."""
@@ -220,6 +233,11 @@ class Reel(Colorizer):
         shift = (rgb * mean[None, :, None, None]).sum((1, 2, 3))
         mine["conv1.weight"].copy_(0.226 * grey)
         mine["conv1.bias"].copy_(weights["conv1.bias"].float() - shift + 0.449 * grey.sum((1, 2, 3)))
+
+
+def _top(light: Tensor) -> Tensor:
+    """The brightest of 4x4 pixels around each half-size one: what glitters is smaller than a colour."""
+    return F.max_pool2d(light, 4, 2, 1)
 
 
 def _flat(x: Tensor) -> Tensor:
