@@ -194,7 +194,7 @@ def test_colours_fade_in_the_dark_and_in_white() -> None:
     """What is guessed into black bars, dark suits, title cards and burnt-out skies is seen at once."""
     reel = Reel()
     light = torch.tensor([0.0, 0.06, 0.14, 0.275, 0.5, 0.9, 0.95, 1.0]).reshape(-1, 1, 1, 1).expand(-1, 1, 4, 4)
-    shown = reel.faded(reel._lit(torch.ones(8, 2, 2, 2), light), light)[:, 0, 0, 0] / reel.strength
+    shown = reel._lit(torch.ones(8, 2, 2, 2), light)[:, 0, 0, 0] / reel.strength
     low, white = reel.dim, reel.white
     between = low + (1 - low) * 0.125 / 0.35
     assert shown.tolist() == pytest.approx([0, low / 2, low, between, 1, 1, (1 + white) / 2, white], abs=1e-6)
@@ -203,6 +203,9 @@ def test_colours_fade_in_the_dark_and_in_white() -> None:
 def test_what_glitters_is_white_though_it_is_smaller_than_a_colour() -> None:
     reel, light = Reel(), torch.full((1, 1, 16, 16), 0.6)
     light[..., 7, 7] = 1.0
+    shown = reel._lit(torch.ones(1, 2, 8, 8), light)[0, 0] / reel.strength
+    assert float(shown[3, 3]) == pytest.approx(reel.white, abs=1e-5)
+    assert float(shown[0, 0]) == pytest.approx(1)
     shown = reel.faded(torch.ones(1, 2, 8, 8), light)[0, 0]
     assert float(shown[3, 3]) == pytest.approx(reel.white, abs=1e-5)
     assert float(shown[0, 0]) == pytest.approx(1)

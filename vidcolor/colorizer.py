@@ -168,8 +168,7 @@ class Colorizer(nn.Module, ABC):
         for callers that know better than vidcolor.steady how often it must look, and whence the only frame moved.
         """
         if not self.is_steadied or self.is_taught:
-            ab, after = look(light, state)
-            return self.faded(ab, light), after
+            return look(light, state)
         from vidcolor.steady import PACE, coloured
 
         size = (light.shape[-2] // self.spec.scale, light.shape[-1] // self.spec.scale)
@@ -177,9 +176,9 @@ class Colorizer(nn.Module, ABC):
         return self.faded(ab, light), after
 
     def faded(self, ab: Tensor, light: Tensor) -> Tensor:
-        """Colours (T, 2, h, w) or (T, B, 2, h, w) as their own frames' light lets them be seen.
+        """Colours (T, 2, h, w) that were held still, as light (T, 1, H, W) of the frames that show them leaves them.
 
-        What is held still comes from frames before, and its light may have changed since.
+        They come from frames before, and that light may be another. A frame that was looked at is faded a second time.
         """
         del light
         return ab

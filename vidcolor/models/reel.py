@@ -157,13 +157,13 @@ class Reel(Colorizer):
 
         Walls and skies stay as they were held: under a lamp that flickers they would tremble.
         """
-        flat = _flat(light).float()
-        top = _top(flat)
-        around = F.avg_pool2d(flat, self.small, 2, self.small // 2, count_include_pad=False)
+        light = light.float()
+        top = _top(light)
+        around = F.avg_pool2d(light, self.small, 2, self.small // 2, count_include_pad=False)
         above = top - around[..., : top.shape[-2], : top.shape[-1]]
         glitter = (above / self.glint - 1).clamp(0, 1)
         share = 1 - glitter * (1 - self._bright(top))
-        return ab * share.view(*ab.shape[:-3], 1, *ab.shape[-2:]).to(ab)
+        return ab * share.to(ab)
 
     def classify(self, light: Tensor, state: State, condition: Tensor | None) -> tuple[Tensor, Tensor, State]:
         """Class scores (T*B, 313, H/4, W/4), the features behind them (T*B, 96, H/4, W/4), and the next state."""
